@@ -1,0 +1,164 @@
+package fsm
+
+import (
+	"strings"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
+)
+
+// Executor runs one command: it reads and changes the state through tx alone, and writes exactly one reply. The call
+// has passed the arity check. It never panics on input; what panics all the same becomes one error reply, the same on
+// every node.
+type Executor func(tx *Tx, c *command.Call, r command.Reply)
+
+// cmd is a line of a command table.
+type cmd struct {
+	command.Spec
+	run Executor
+}
+
+// groups are the command tables of the state machine, each in the file that holds its executors.
+var groups = [][]cmd{
+	stringCommands, stringRangeCommands, counterCommands,
+	genericCommands, expireCommands, scanCommands, flushCommands,
+}
+
+var (
+	table     = command.NewTable()
+	executors = map[*command.Spec]Executor{}
+)
+
+func init() {
+	for _, g := range groups {
+		for i := range g {
+			register(&g[i].Spec, g[i].run)
+		}
+	}
+	for i := range containers {
+		c := &containers[i]
+		for j := range c.subs {
+			c.Subcommands = append(c.Subcommands, &c.subs[j].Spec)
+			c.subs[j].FSM = true
+			executors[&c.subs[j].Spec] = c.subs[j].run
+		}
+		register(&c.Spec, nil)
+	}
+}
+
+func register(s *command.Spec, run Executor) {
+	table.Add(s)
+	if run != nil {
+		s.FSM = true
+		executors[s] = run
+	}
+}
+
+// Commands enters the state machine's commands into t, which routing, COMMAND and the reference page are derived from.
+// more are subcommands ("memory|doctor") that others add to the containers here; each table gets containers of its own.
+func Commands(t *command.Table, more ...*command.Spec) {
+	for _, s := range table.All() {
+		if len(s.Subcommands) > 0 {
+			s = withSubcommands(s, more)
+		}
+		t.Add(s)
+	}
+}
+
+func withSubcommands(s *command.Spec, more []*command.Spec) *command.Spec {
+	c := *s
+	c.Subcommands = nil
+	for _, sub := range s.Subcommands {
+		own := *sub
+		c.Subcommands = append(c.Subcommands, &own)
+	}
+	for _, sub := range more {
+		if strings.HasPrefix(sub.Name, s.Name+"|") {
+			c.Subcommands = append(c.Subcommands, sub)
+		}
+	}
+	return &c
+}
+
+// executor finds what runs a command; spec may stand in any table made by Commands. nil: it is not the state machine's.
+func executor(spec *command.Spec) Executor {
+	if run := executors[spec]; run != nil {
+		return run
+	}
+	return executors[table.Get(spec.Name)]
+}
+
+// Executes reports whether the state machine runs a command itself.
+func Executes(spec *command.Spec) bool { return executor(spec) != nil }
+
+// runUnit executes a call or a transaction of the log.
+func (m *Machine) runUnit(tx *Tx, u *command.Unit, r command.Reply) error {
+	if !u.Txn {
+		return m.runLogged(tx, &u.Calls[0], r)
+	}
+	if !m.watchesHold(u.Watches) {
+		r.NullArray()
+		return nil
+	}
+	r.Array(len(u.Calls))
+	for i := range u.Calls {
+		if len(u.Calls[i].Args) == 0 {
+			r.Deferred()
+			continue
+		}
+		if err := m.runLogged(tx, &u.Calls[i], r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runLogged executes a call that stands in the log. A command or database that this build does not know is no input
+// error: the proposer knew it, so going on would diverge.
+func (m *Machine) runLogged(tx *Tx, c *command.Call, r command.Reply) error {
+	if c.Spec = table.Lookup(c.Args); c.Spec == nil || executors[c.Spec] == nil || !c.Spec.ArityOK(len(c.Args)) || c.DB >= len(m.dbs) {
+		return ErrEntryVersion
+	}
+	tx.nextCall(c.DB)
+	tx.reads = r != command.Discard && c.Spec.Is(command.ReadOnly)
+	run(tx, c, r)
+	return nil
+}
+
+// run is the one way to an executor.
+func run(tx *Tx, c *command.Call, r command.Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			tx.panicked(c, p)
+			r.Error(command.ErrInternal)
+		}
+		r.EndCall()
+	}()
+	executor(c.Spec)(tx, c, r)
+}
+
+// watchesHold reports whether every watched key is as it was.
+func (m *Machine) watchesHold(ws []command.Watch) bool {
+	for i := range ws {
+		w := &ws[i]
+		if w.DB >= len(m.dbs) {
+			return false
+		}
+		version, born := m.watchState(w.DB, w.Key)
+		if version != w.Version || (version == 0 && born != w.Born) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Machine) watchState(db int, key []byte) (version, born uint64) {
+	hash := m.cluster.hash.sum(key)
+	if it := m.dbs[db].get(hash, key); it != nil && !it.expired(m.now) {
+		return it.version, 0
+	}
+	return 0, m.born[bornBucket(hash, db)]
+}
+
+func bornBucket(hash uint64, db int) int {
+	return int((hash + uint64(db)*0x9e3779b97f4a7c15) % bornBuckets)
+}

@@ -1,0 +1,222 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
+)
+
+const (
+	// DatabasesMax bounds the databases of a cluster (the setting "databases").
+	DatabasesMax = 1 << 14
+	// DatabasesDefault is Redis's.
+	DatabasesDefault = 16
+	// StringBytesMax is the longest string value, Redis's proto-max-bulk-len. A constant: nodes must agree on it.
+	StringBytesMax = 512 << 20
+)
+
+// Machine is the state machine of one node. All methods may be called from any goroutine; Apply and Restore from one
+// at a time.
+type Machine struct {
+	// mu guards everything below. Apply, Restore and Snapshot hold it for writing, View for reading.
+	mu sync.RWMutex
+	state
+
+	// gen is raised by every snapshot: what was made in an older generation may be seen by one.
+	gen uint32
+	// reader decodes units. It keeps its buffers between entries.
+	reader command.UnitReader
+	// writeTx is the Tx of Apply, kept to spare allocations.
+	writeTx Tx
+	// lastPanic describes the last executor that panicked, in an entry or a View; see TakePanic.
+	lastPanic atomic.Pointer[string]
+	// counted is what Counters returns; not under mu.
+	counted counters
+}
+
+// state is what the log decides: everything that a snapshot must carry.
+type state struct {
+	index uint64 // the last applied log index
+	now   int64  // log time, milliseconds since 1970: the greatest stamp applied
+	seq   uint64 // modification counter: the source of key versions
+	dbs   []*keyspace
+	// born[h] is the seq at which a key whose name falls into bucket h was last created; see command.Watch.
+	born    []uint64
+	cluster clusterState
+}
+
+// bornBuckets trades memory (8 bytes each) for chance: a WATCH of an absent key is disturbed by another key's creation
+// with a probability of one in this number.
+const bornBuckets = 1 << 16
+
+// New returns an empty machine.
+func New() *Machine {
+	m := &Machine{}
+	m.state = newState()
+	return m
+}
+
+func newState() state {
+	s := state{born: make([]uint64, bornBuckets)}
+	s.cluster.Databases = DatabasesDefault
+	s.dbs = newDatabases(DatabasesDefault)
+	return s
+}
+
+func newDatabases(n int) []*keyspace {
+	dbs := make([]*keyspace, n)
+	for i := range dbs {
+		dbs[i] = newKeyspace()
+	}
+	return dbs
+}
+
+// Target is one proposal that waits for replies of an entry: as many units as it holds, in order.
+type Target struct {
+	Units int
+	Reply command.Reply
+}
+
+// Batch applies several entries under one hold of the lock. Use: b := m.Begin(); b.Apply(...)...; b.End().
+type Batch struct{ m *Machine }
+
+// Begin locks the machine for applying.
+func (m *Machine) Begin() Batch { m.mu.Lock(); return Batch{m} }
+
+// End unlocks it.
+func (b Batch) End() { b.m.mu.Unlock() }
+
+// Skip notes an entry that is the log's own (a configuration change).
+func (b Batch) Skip(index uint64) { b.m.index = index }
+
+// Apply runs one entry. targets, on the node that proposed it, receive the replies. An error (ErrEntryVersion,
+// ErrEntryCorrupt) means that the node must stop.
+func (b Batch) Apply(index uint64, data []byte, targets []Target) error {
+	m := b.m
+	h, body, err := DecodeEntry(data)
+	if err != nil {
+		return fmt.Errorf("apply index %d: %w", index, err)
+	}
+	m.index = index
+	m.now = max(m.now, h.Time)
+	switch h.Kind {
+	case EntryCalls:
+		err = m.applyUnits(body, h.Seed, targets)
+	case EntryExpire:
+		err = m.applyExpire(body)
+	case EntryTick:
+	default:
+		err = m.applyCluster(h.Kind, index, body)
+	}
+	if err != nil {
+		return fmt.Errorf("apply index %d: %w", index, err)
+	}
+	return nil
+}
+
+// Apply runs one entry on its own.
+func (m *Machine) Apply(index uint64, data []byte, targets []Target) error {
+	b := m.Begin()
+	defer b.End()
+	return b.Apply(index, data, targets)
+}
+
+func (m *Machine) applyUnits(body []byte, seed uint64, targets []Target) error {
+	m.reader.Reset(body)
+	tx := &m.writeTx
+	tx.begin(m, seed)
+	reply, left := command.Discard, 0
+	for {
+		u := m.reader.Next()
+		if u == nil {
+			break
+		}
+		for left == 0 && len(targets) > 0 {
+			reply, left = targets[0].Reply, targets[0].Units
+			targets = targets[1:]
+		}
+		if left == 0 {
+			reply = command.Discard
+		} else {
+			left--
+		}
+		if err := m.runUnit(tx, u, reply); err != nil {
+			return err
+		}
+	}
+	if m.reader.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrEntryCorrupt, m.reader.Err())
+	}
+	m.counted.add(tx)
+	return nil
+}
+
+func (m *Machine) applyExpire(body []byte) error {
+	if len(body) != 4 {
+		return ErrEntryCorrupt
+	}
+	tx := &m.writeTx
+	tx.begin(m, 0)
+	left := int(binary.LittleEndian.Uint32(body))
+	for i, ks := range m.dbs {
+		for ; left > 0; left-- {
+			d, ok := ks.nextDeadline()
+			if !ok || d.at > m.now {
+				break
+			}
+			tx.selectDB(i)
+			tx.expire(d.hash, d.key)
+		}
+	}
+	m.counted.add(tx)
+	return nil
+}
+
+// Due counts keys whose deadline is at or before clock (milliseconds), up to limit.
+func (m *Machine) Due(clock int64, limit int) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	n := 0
+	for _, ks := range m.dbs {
+		ks.deadlines.Scan(func(d deadline) bool {
+			if d.at > clock || n == limit {
+				return false
+			}
+			n++
+			return true
+		})
+	}
+	return n
+}
+
+// Index returns the last applied log index.
+func (m *Machine) Index() uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.index
+}
+
+// Now returns the log time in milliseconds since 1970.
+func (m *Machine) Now() int64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.now
+}
+
+// Databases returns how many databases the cluster has.
+func (m *Machine) Databases() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.dbs)
+}
+
+// TakePanic returns and clears the description of an executor's panic, for the node's log; "" if there was none.
+func (m *Machine) TakePanic() string {
+	if p := m.lastPanic.Swap(nil); p != nil {
+		return *p
+	}
+	return ""
+}

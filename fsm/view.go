@@ -1,0 +1,77 @@
+package fsm
+
+import (
+	"github.com/redoubtdb/redoubt/fsm/command"
+)
+
+// View executes read commands between two entries. It is false where Strict made the replies void: the caller drops
+// what was written to r.
+func (m *Machine) View(calls []command.Call, o command.ReadOptions, r command.Reply) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	tx := m.readTx(o)
+	for i := range calls {
+		m.readCall(&tx, &calls[i], r)
+	}
+	return m.endRead(&tx)
+}
+
+// endRead reports whether the replies hold; then they count.
+func (m *Machine) endRead(tx *Tx) bool {
+	if !tx.late {
+		m.counted.add(tx)
+	}
+	return !tx.late
+}
+
+// ViewTxn executes a MULTI of read commands: watches first, then the calls, all of one moment.
+func (m *Machine) ViewTxn(watches []command.Watch, calls []command.Call, o command.ReadOptions, r command.Reply) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.watchesHold(watches) {
+		r.NullArray()
+		return true
+	}
+	tx := m.readTx(o)
+	r.Array(len(calls))
+	for i := range calls {
+		if len(calls[i].Args) == 0 {
+			r.Deferred()
+			continue
+		}
+		m.readCall(&tx, &calls[i], r)
+	}
+	return m.endRead(&tx)
+}
+
+func (m *Machine) readTx(o command.ReadOptions) Tx {
+	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, reads: true}
+}
+
+func (m *Machine) readCall(tx *Tx, c *command.Call, r command.Reply) {
+	if c.DB >= len(m.dbs) {
+		r.Error(command.ErrDBIndex)
+		return
+	}
+	tx.selectDB(c.DB)
+	run(tx, c, r)
+}
+
+// Watch returns what EXEC must find again for each key.
+func (m *Machine) Watch(db int, keys [][]byte) []command.Watch {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	ws := make([]command.Watch, len(keys))
+	for i, k := range keys {
+		version, born := m.watchState(db, k)
+		ws[i] = command.Watch{DB: db, Key: append([]byte(nil), k...), Version: version, Born: born}
+	}
+	return ws
+}
+
+// Holds reports whether watched keys are unchanged in the applied state.
+func (m *Machine) Holds(ws []command.Watch) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.watchesHold(ws)
+}

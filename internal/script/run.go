@@ -1,0 +1,175 @@
+package script
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redoubtdb/redoubt/internal/respclient"
+)
+
+// Conn is one connection to what a script runs against.
+type Conn interface {
+	// Do sends a command. An error reply is a Value.
+	Do(args ...string) (respclient.Value, error)
+	Close() error
+}
+
+// Target is what a script runs against.
+type Target interface {
+	// Open opens a connection in database 0 that speaks RESP2.
+	Open() (Conn, error)
+	// Wait lets time pass.
+	Wait(d time.Duration)
+}
+
+// Difference is a reply that is not what the script says.
+type Difference struct {
+	Script    string
+	Line      int
+	Command   string
+	Want, Got string
+}
+
+func (d Difference) String() string {
+	return fmt.Sprintf("%s:%d: %s\n\twant %s\n\tgot  %s", d.Script, d.Line, d.Command, d.Want, d.Got)
+}
+
+// Result is what a run has found.
+type Result struct {
+	Differences []Difference
+	// Rewritten is the script with the replies of this run.
+	Rewritten []byte
+}
+
+const (
+	scanAll      = "scanall"
+	scanPagesMax = 100000
+	connDefault  = "a"
+)
+
+// runner is the state of one run.
+type runner struct {
+	target Target
+	conns  map[string]Conn
+	conn   Conn
+}
+
+// Run runs the script from empty databases. An error means that it could not be run to its end.
+func (s *Script) Run(t Target) (Result, error) {
+	r := &runner{target: t, conns: map[string]Conn{}}
+	defer r.close()
+	var res Result
+	err := r.open(connDefault)
+	if err == nil {
+		_, err = r.conn.Do("FLUSHALL")
+	}
+	var out strings.Builder
+	for i := range s.steps {
+		if err != nil {
+			break
+		}
+		st := &s.steps[i]
+		out.WriteString(st.text + "\n")
+		if st.kind != stepCommand {
+			err = r.direct(st)
+			continue
+		}
+		var got string
+		if got, err = r.reply(st); err != nil {
+			err = fmt.Errorf("%s:%d: %w", s.Name, st.line, err)
+			break
+		}
+		out.WriteString(got + "\n")
+		if got != st.want {
+			res.Differences = append(res.Differences, Difference{s.Name, st.line, st.text, st.want, got})
+		}
+	}
+	res.Rewritten = []byte(out.String())
+	return res, err
+}
+
+func (r *runner) close() {
+	for _, c := range r.conns {
+		_ = c.Close()
+	}
+}
+
+func (r *runner) open(name string) error {
+	c := r.conns[name]
+	if c == nil {
+		var err error
+		if c, err = r.target.Open(); err != nil {
+			return fmt.Errorf("open connection %s: %w", name, err)
+		}
+		r.conns[name] = c
+	}
+	r.conn = c
+	return nil
+}
+
+// direct follows a directive.
+func (r *runner) direct(st *step) error {
+	switch st.kind {
+	case stepConn:
+		return r.open(st.name)
+	case stepWait:
+		r.target.Wait(st.wait)
+	case stepProto:
+		return r.must("HELLO", strconv.Itoa(st.n))
+	case stepDB:
+		return r.must("SELECT", strconv.Itoa(st.n))
+	}
+	return nil
+}
+
+func (r *runner) must(args ...string) error {
+	v, err := r.conn.Do(args...)
+	if err == nil && v.IsError() {
+		err = fmt.Errorf("%s: %s", strings.Join(args, " "), v.Str)
+	}
+	return err
+}
+
+func (r *runner) reply(st *step) (string, error) {
+	var v respclient.Value
+	var err error
+	if strings.EqualFold(st.args[0], scanAll) {
+		v, err = r.scanAll(st.args[1:])
+	} else {
+		v, err = r.conn.Do(st.args...)
+	}
+	if err != nil {
+		return "", err
+	}
+	return masked(v, st.mask), nil
+}
+
+// scanAll follows the cursor to its end.
+func (r *runner) scanAll(options []string) (respclient.Value, error) {
+	seen := map[string]bool{}
+	cursor := "0"
+	for page := 0; ; page++ {
+		v, err := r.conn.Do(append([]string{"SCAN", cursor}, options...)...)
+		if err != nil || v.IsError() {
+			return v, err
+		}
+		if len(v.Elems) != 2 || page == scanPagesMax {
+			return v, fmt.Errorf("page %d of SCAN: %s", page, Render(v))
+		}
+		for _, k := range v.Elems[1].Elems {
+			seen[k.Str] = true
+		}
+		if cursor = v.Elems[0].Str; cursor == "0" {
+			break
+		}
+	}
+	out := respclient.Value{Kind: respclient.Array}
+	for k := range seen {
+		out.Elems = append(out.Elems, respclient.Value{Kind: respclient.Bulk, Str: k})
+	}
+	sort.Slice(out.Elems, func(i, j int) bool { return out.Elems[i].Str < out.Elems[j].Str })
+	return out, nil
+}
