@@ -1,0 +1,364 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/redoubtdb/redoubt/cluster"
+)
+
+// SeedEnv is the environment variable that chooses the seed; LogEnv, if set, prints the nodes' logs.
+const (
+	SeedEnv = "REDOUBT_SIM_SEED"
+	LogEnv  = "REDOUBT_SIM_LOG"
+)
+
+// Options say how a Sim differs from the usual.
+type Options struct {
+	// Tune changes a node's configuration before it starts.
+	Tune func(id string, c *cluster.Config)
+	// RaftTimeout bounds one exchange of raft. Default 1 s.
+	RaftTimeout time.Duration
+	// KeepFailed leaves a process running that reported a fatal error. By default it ends, as cmd/redoubt does.
+	KeepFailed bool
+	// OnFault is told of each fault that Trouble makes.
+	OnFault func(name string)
+}
+
+// Sim is a cluster under virtual time.
+type Sim struct {
+	T    testing.TB
+	Net  *Network
+	opts Options
+
+	mu      sync.Mutex // guards rng and members
+	rng     *rand.Rand
+	members []*Member
+	onClose []func()
+}
+
+// OnClose has f run before everything is closed, whether the test fails or not: to end goroutines of the caller's.
+func (s *Sim) OnClose(f func()) { s.onClose = append(s.onClose, f) }
+
+// Seeds returns the seeds to run: the one of SeedEnv, or n at random.
+func Seeds(n int) []uint64 {
+	if v, err := strconv.ParseUint(os.Getenv(SeedEnv), 10, 64); err == nil {
+		return []uint64{v}
+	}
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = rand.Uint64N(1 << 32)
+	}
+	return out
+}
+
+// Run runs f on a new Sim in a bubble of its own with one seed, closes everything afterwards and says how to run it
+// again if it failed.
+func Run(t *testing.T, opts Options, f func(s *Sim)) {
+	t.Helper()
+	RunSeed(t, Seeds(1)[0], opts, f)
+}
+
+// RunSeed is Run with a seed of the caller's.
+func RunSeed(t *testing.T, seed uint64, opts Options, f func(s *Sim)) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("run again with %s=%d go test -race -run '^%s$'", SeedEnv, seed, t.Name())
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(t, seed, opts)
+		defer s.close()
+		f(s)
+	})
+}
+
+func newSim(t testing.TB, seed uint64, opts Options) *Sim {
+	if opts.RaftTimeout == 0 {
+		opts.RaftTimeout = time.Second
+	}
+	return &Sim{T: t, Net: newNetwork(seed), opts: opts, rng: rand.New(rand.NewPCG(seed, 2))}
+}
+
+// close ends every process and waits for all goroutines.
+func (s *Sim) close() {
+	for _, f := range s.onClose {
+		f()
+	}
+	for _, m := range s.Members() {
+		m.Crash()
+	}
+	s.Net.close()
+}
+
+// Rand returns a number below n. Any goroutine may call it.
+func (s *Sim) Rand(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.IntN(n)
+}
+
+// Between returns a duration at random. Any goroutine may call it.
+func (s *Sim) Between(least, most time.Duration) time.Duration {
+	return least + time.Duration(s.Rand(int(most-least)))
+}
+
+func (s *Sim) entropy() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.Uint64()
+}
+
+// Members returns all members, those that are down too, in the order of their creation. Any goroutine may call it.
+func (s *Sim) Members() []*Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.members)
+}
+
+// Up returns the members whose process runs.
+func (s *Sim) Up() []*Member {
+	return slices.DeleteFunc(s.Members(), func(m *Member) bool { return m.Node() == nil })
+}
+
+// Member returns the member called id.
+func (s *Sim) Member(id string) *Member {
+	for _, m := range s.Members() {
+		if m.ID == id {
+			return m
+		}
+	}
+	s.T.Fatalf("no member %s", id)
+	return nil
+}
+
+// NewMember makes a node with an empty disk, which has not started.
+func (s *Sim) NewMember(id string) *Member {
+	m := &Member{ID: id, sim: s, Clock: &Clock{}, raftAddr: id + ":raft", respAddr: id + ":resp"}
+	m.disk = s.newDisk()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members = append(s.members, m)
+	return m
+}
+
+func (s *Sim) newDisk() *Disk {
+	return newDisk(fmt.Sprintf("%016x", s.entropy()), rand.New(rand.NewPCG(s.entropy(), 3)))
+}
+
+// Start makes a cluster of n voters called n1, n2...
+func (s *Sim) Start(n int) {
+	s.T.Helper()
+	first := s.NewMember("n1")
+	first.Bootstrap = true
+	first.Start()
+	s.WaitLeader()
+	for i := 2; i <= n; i++ {
+		s.Join("n" + strconv.Itoa(i))
+	}
+	s.WaitVoters(n)
+}
+
+// Join starts a node and lets it join as operators do.
+func (s *Sim) Join(id string) *Member {
+	s.T.Helper()
+	m := s.NewMember(id)
+	m.Start()
+	s.Admit(m)
+	return m
+}
+
+// Admit asks the cluster to let a running node in, until it has.
+func (s *Sim) Admit(m *Member) {
+	s.T.Helper()
+	s.Admin(cluster.AdminRequest{Op: cluster.OpJoin, Member: m.Self()})
+}
+
+// adminPatience is how long Admin tries.
+const adminPatience = 20 * time.Second
+
+// Admin has the leader carry out an operation, and tries again as long as it is refused.
+func (s *Sim) Admin(req cluster.AdminRequest) {
+	s.T.Helper()
+	if err := s.TryAdmin(req, adminPatience); err != nil {
+		s.T.Fatalf("%s of %q%s: %v", req.Op, req.Node, req.Member.ID, err)
+	}
+}
+
+// TryAdmin is Admin that returns the last error once patience is over. Any goroutine may call it.
+func (s *Sim) TryAdmin(req cluster.AdminRequest, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := cluster.ErrLeaderUnknown
+	for {
+		if l := s.Leader(); l != nil {
+			if n := l.Node(); n != nil {
+				if err = n.Admin(ctx, req); err == nil {
+					return nil
+				}
+			}
+		}
+		if sleep(100*time.Millisecond, nil, ctx.Done()) != nil {
+			return err
+		}
+	}
+}
+
+// Leader returns the member that serves as the leader of the highest term; nil if none does. Any goroutine may call it.
+func (s *Sim) Leader() *Member {
+	var best *Member
+	var term uint64
+	for _, m := range s.Up() {
+		n := m.Node()
+		if n == nil || !n.Leading() {
+			continue
+		}
+		if t := n.Status().Term; t > term {
+			best, term = m, t
+		}
+	}
+	return best
+}
+
+// poll is how often conditions are looked at, in virtual time.
+const poll = time.Millisecond
+
+// WaitFor waits until cond holds, in virtual time.
+func (s *Sim) WaitFor(what string, limit time.Duration, cond func() bool) {
+	s.T.Helper()
+	for end := time.Now().Add(limit); ; {
+		if cond() {
+			return
+		}
+		if time.Now().After(end) {
+			s.T.Fatalf("%s: not within %s\n%s", what, limit, s.describe())
+		}
+		time.Sleep(poll)
+	}
+}
+
+// electionLimit is longer than any election may take once a majority is up and connected.
+const electionLimit = 15 * time.Second
+
+// WaitLeader waits until a member serves as the leader.
+func (s *Sim) WaitLeader() *Member {
+	s.T.Helper()
+	var l *Member
+	s.WaitFor("a leader", electionLimit, func() bool { l = s.Leader(); return l != nil })
+	return l
+}
+
+// WaitOtherLeader waits until another than m serves as the leader.
+func (s *Sim) WaitOtherLeader(m *Member) *Member {
+	s.T.Helper()
+	var l *Member
+	s.WaitFor("a leader other than "+m.ID, electionLimit, func() bool { l = s.Leader(); return l != nil && l != m })
+	return l
+}
+
+// WaitVoters waits until a leader serves and every running member counts n voters.
+func (s *Sim) WaitVoters(n int) {
+	s.T.Helper()
+	s.WaitFor(fmt.Sprintf("%d voters", n), 30*time.Second, func() bool {
+		for _, m := range s.Up() {
+			if v := m.voters(); v >= 0 && v != n {
+				return false
+			}
+		}
+		return s.Leader() != nil
+	})
+}
+
+// voters counts the voters that a member knows of; -1 while it is down or removed.
+func (m *Member) voters() int {
+	n := m.Node()
+	if n == nil || n.Removed() {
+		return -1
+	}
+	voters := 0
+	for _, v := range n.Voters() {
+		if v {
+			voters++
+		}
+	}
+	return voters
+}
+
+// convergeLimit is how long healed nodes may take to agree.
+const convergeLimit = 60 * time.Second
+
+// WaitConverged waits until all running members have applied the same log, and requires equal digests.
+func (s *Sim) WaitConverged() {
+	s.T.Helper()
+	for range 20 {
+		s.WaitFor("equal applied indexes", convergeLimit, func() bool { _, ok := s.sameIndex(); return ok })
+		time.Sleep(50 * time.Millisecond)
+		before, ok := s.sameIndex()
+		if !ok {
+			continue
+		}
+		digests := map[string][]string{}
+		for _, m := range s.Up() {
+			d := m.Node().Machine().Digest()
+			digests[d] = append(digests[d], m.ID)
+		}
+		if after, ok := s.sameIndex(); !ok || after != before {
+			continue
+		}
+		if len(digests) != 1 {
+			s.T.Fatalf("replicas at index %d differ: %v", before, digests)
+		}
+		return
+	}
+	s.T.Fatal("the log does not come to rest\n" + s.describe())
+}
+
+func (s *Sim) sameIndex() (uint64, bool) {
+	var index uint64
+	for _, m := range s.Up() {
+		n := m.Node()
+		if n == nil || n.Removed() {
+			continue
+		}
+		i := n.Machine().Index()
+		if i == 0 || index != 0 && i != index {
+			return 0, false // not there yet, or not equal
+		}
+		index = i
+	}
+	return index, index != 0
+}
+
+// describe is the state of every member, for messages.
+func (s *Sim) describe() string {
+	out := fmt.Sprintf("at %s:\n", time.Now().UTC().Format("15:04:05.000"))
+	for _, m := range s.Members() {
+		if n := m.Node(); n != nil {
+			out += fmt.Sprintf("  %s %+v serving=%v voters=%v\n", m.ID, n.Status(), n.Leading(), n.Voters())
+		} else {
+			out += fmt.Sprintf("  %s is down (%v)\n", m.ID, m.Fatal())
+		}
+	}
+	return out
+}
+
+func (s *Sim) logger() (*slog.Logger, func(id string) hclog.Logger) {
+	if os.Getenv(LogEnv) == "" {
+		return nil, func(string) hclog.Logger { return nil }
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})), func(id string) hclog.Logger {
+		return hclog.New(&hclog.LoggerOptions{Name: id, Level: hclog.Debug, Output: os.Stderr})
+	}
+}

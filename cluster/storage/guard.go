@@ -1,0 +1,155 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// op names what a write is for, in errors and in Stalled.
+type op uint8
+
+const (
+	opLogAppend op = iota
+	opLogTruncate
+	opLogSync
+	opLogMeta
+	opLogRead
+	opMark
+	opStable
+	opIdentity
+	opSnapshotWrite
+	opSnapshotFinish
+)
+
+var opNames = [...]string{
+	"log append", "log truncate", "log sync", "log segment", "log read", "log mark", "stable write", "identity write",
+	"snapshot write", "snapshot finish",
+}
+
+func (o op) String() string { return opNames[o] }
+
+// watchSlots is the number of writes watched at a time. Writes beyond it go unwatched, but then as many older ones are
+// under way, and Stalled reports the oldest.
+const watchSlots = 16
+
+// guard is what all stores of a directory share: the first failure, and the watch on writes under way.
+type guard struct {
+	logger    *slog.Logger
+	onFailure func(error)
+	limit     time.Duration
+	base      time.Time
+
+	first  atomic.Pointer[error]
+	opened atomic.Bool // until then a failure is Open's to return, and OnFailure is not called
+	closed atomic.Bool
+
+	slots [watchSlots]struct {
+		start atomic.Int64 // nanoseconds since base, plus one; 0: free
+		op    atomic.Uint32
+	}
+}
+
+func newGuard(o Options) *guard {
+	return &guard{logger: o.Logger, onFailure: o.OnFailure, limit: o.StallLimit, base: time.Now()}
+}
+
+// err is the failure that everybody gets, nil while there is none.
+func (g *guard) err() error {
+	if g.closed.Load() {
+		return ErrClosed
+	}
+	return g.failure()
+}
+
+func (g *guard) failure() error {
+	if p := g.first.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fail records the first failure and returns it, whatever err is.
+func (g *guard) fail(o op, err error) error {
+	if g.closed.Load() {
+		return fmt.Errorf("%w: %s: %w", ErrClosed, o, err)
+	}
+	if errors.Is(err, ErrFailed) {
+		return err
+	}
+	wrapped := fmt.Errorf("%w: %s: %w", ErrFailed, o, err)
+	if !g.first.CompareAndSwap(nil, &wrapped) {
+		return g.failure()
+	}
+	g.logger.Error("storage has failed; the node must stop", "op", o.String(), "err", err)
+	if g.onFailure != nil && g.opened.Load() {
+		go g.onFailure(wrapped)
+	}
+	return wrapped
+}
+
+// write runs a write under the watch. Any error, and any panic of a library, fails the directory.
+func (g *guard) write(o op, fn func() error) error {
+	if err := g.err(); err != nil {
+		return err
+	}
+	slot := g.begin(o)
+	err := contain(fn)
+	g.end(slot)
+	if err != nil {
+		return g.fail(o, err)
+	}
+	return nil
+}
+
+// contain turns panics into errors, and faults too: bbolt reads through a memory map, where a bad page or a disk that
+// does not answer is a fault that would end the process.
+func contain(fn func() error) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(old)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return fn()
+}
+
+func (g *guard) now() int64 { return int64(time.Since(g.base)) + 1 }
+
+// begin takes a slot; -1 where all are taken.
+func (g *guard) begin(o op) int {
+	now := g.now()
+	for i := range g.slots {
+		if g.slots[i].start.CompareAndSwap(0, now) {
+			g.slots[i].op.Store(uint32(o))
+			return i
+		}
+	}
+	return -1
+}
+
+func (g *guard) end(slot int) {
+	if slot >= 0 {
+		g.slots[slot].start.Store(0)
+	}
+}
+
+// stalled returns the oldest write under way and whether it is older than the limit.
+func (g *guard) stalled() (string, time.Duration, bool) {
+	var oldest int64
+	var name string
+	for i := range g.slots {
+		if start := g.slots[i].start.Load(); start != 0 && (oldest == 0 || start < oldest) {
+			oldest, name = start, op(g.slots[i].op.Load()).String()
+		}
+	}
+	if oldest == 0 {
+		return "", 0, false
+	}
+	age := time.Duration(g.now() - oldest)
+	return name, age, age >= g.limit
+}
