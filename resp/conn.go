@@ -1,0 +1,298 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
+	"github.com/redoubtdb/redoubt/internal/config"
+)
+
+// conn is one client connection. Its goroutine, serve, owns every field that is neither atomic nor under mu.
+type conn struct {
+	srv *Server
+	id  int64
+	nc  net.Conn
+	rd  *Reader
+	w   *Writer
+
+	// Gathered from the pipeline and not answered yet: either writes (prop, with their specs in pending) or reads.
+	prop    *command.Proposal
+	reads   []command.Call
+	pending []pendingCall
+	codes   []string // scratch of account
+
+	bulkMax, queryMax int64 // the limits that rd has, in bytes
+
+	session
+	lastIndex uint64 // log index of the connection's last write, for WAIT
+
+	// shared is what CLIENT LIST and CLIENT KILL of other connections look at.
+	shared shared
+
+	// ctx ends when the connection is closed, so that waiting commands end.
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// pendingCall remembers a gathered call for statistics and for the error that answers it.
+type pendingCall struct {
+	spec  *command.Spec
+	args  [][]byte
+	units int // 1, or 0 for the calls of a transaction after the first
+}
+
+// shared is read by other connections.
+type shared struct {
+	mu      sync.Mutex
+	name    string
+	libName string
+	libVer  string
+
+	created                          time.Time
+	db, multi, watched, proto        atomic.Int64
+	lastUsed                         atomic.Int64 // unix nanoseconds
+	lastCmd                          atomic.Pointer[command.Spec]
+	queryBytes, replyBytes           atomic.Int64
+	queryBuffer, argBytes            atomic.Int64 // with those below: as publish has found them last
+	queuedBytes                      atomic.Int64
+	writerBytes, writerPeak          atomic.Int64
+	closing                          atomic.Bool // closed once what was read is answered
+	closingReads                     atomic.Bool // leadership was lost: reads would be a deposed leader's
+	reading                          atomic.Bool // the goroutine waits for the client
+	killed                           atomic.Bool // nothing more is executed: CLIENT KILL
+	noEvict, noTouch, blocked, admin atomic.Bool
+	timed                            atomic.Bool // blocked, for a limited time
+	// unblock is what CLIENT UNBLOCK asks of a blocked command, unblockTimeout or unblockError; the command that sees it
+	// takes it. It is looked at every waitSlice.
+	unblock atomic.Uint32
+}
+
+// countedReads counts what a connection reads, once a system call.
+type countedReads struct {
+	net.Conn
+	stats *stats
+}
+
+func (r countedReads) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.stats.reads.Add(1)
+	r.stats.bytesIn.Add(int64(n))
+	return n, err
+}
+
+const (
+	pipelineBytesGoal = 256 << 10 // a proposal is handed over, and replies are sent, once they have grown to this
+	pipelineCallsMax  = 4096      // so is a run of calls
+)
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, id: s.nextID.Add(1), nc: nc, w: NewWriter()}
+	c.rd = NewReader(countedReads{nc, s.stats}, nil)
+	c.followLimits()
+	c.prop = command.NewProposal(c.w)
+	c.shared.created = s.now()
+	c.shared.lastUsed.Store(c.shared.created.UnixNano())
+	c.shared.proto.Store(RESP2)
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.resetSession()
+	return c
+}
+
+// serve reads and answers until the client or the server ends the connection.
+func (c *conn) serve() {
+	defer c.release()
+	if !c.handshake() {
+		return
+	}
+	c.keepAlive()
+	for {
+		args, err := c.next()
+		if err != nil {
+			c.lastWords(err)
+			return
+		}
+		open := c.dispatch(args)
+		for open && c.rd.Buffered() {
+			if args, err = c.rd.Next(); err != nil {
+				break
+			}
+			open = c.dispatch(args)
+			open = c.sendLarge() && open
+		}
+		if err != nil {
+			c.flush()
+			c.lastWords(err)
+			return
+		}
+		if !c.answer() || !open || (c.shared.closing.Load() && !c.rd.Buffered()) {
+			return
+		}
+	}
+}
+
+func (c *conn) release() {
+	c.cancel()
+	c.linger()
+	_ = c.nc.Close()
+}
+
+const lingerTimeout = 500 * time.Millisecond
+
+// linger closes in a way that lets the replies arrive: closing a socket that has unread input resets it, and a reset
+// may destroy answers on their way, which for a write would make a known outcome unknown.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+	_, _ = io.CopyN(io.Discard, c.nc, 1<<20)
+}
+
+// handshake completes TLS under a deadline.
+func (c *conn) handshake() bool {
+	t, ok := c.nc.(interface {
+		HandshakeContext(context.Context) error
+	})
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, tlsHandshakeTimeout)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.srv.log.Debug("TLS handshake", "client", c.nc.RemoteAddr(), "err", err)
+		return false
+	}
+	return true
+}
+
+const tlsHandshakeTimeout = 10 * time.Second
+
+func (c *conn) keepAlive() {
+	t, ok := c.nc.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if s := c.srv.cfg.Int("tcp-keepalive"); s > 0 {
+		every := time.Duration(s) * time.Second
+		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: max(every/3, time.Second), Count: 3})
+	}
+}
+
+// next waits for a command, for at most the idle time out.
+func (c *conn) next() ([][]byte, error) {
+	if !c.rd.Buffered() {
+		var deadline time.Time
+		if t := c.srv.live.timeout.Duration(); t > 0 {
+			deadline = time.Now().Add(t)
+		}
+		_ = c.nc.SetReadDeadline(deadline)
+		c.followLimits()
+		c.publishBuffers()
+		c.shared.reading.Store(true)
+		if c.shared.closing.Load() {
+			return nil, errClosing
+		}
+	}
+	args, err := c.rd.Next()
+	c.shared.reading.Store(false)
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.shared.closing.Load() {
+		return nil, errClosing
+	}
+	return args, err
+}
+
+var errClosing = errors.New("resp: the server closes this connection")
+
+// followLimits has the reader keep to the settings as they are now.
+func (c *conn) followLimits() {
+	bulk, query := c.srv.live.bulkMax.Int(), c.srv.live.queryMax.Int()
+	if bulk == c.bulkMax && query == c.queryMax {
+		return
+	}
+	c.bulkMax, c.queryMax = bulk, query
+	limits := DefaultLimits()
+	limits.BulkBytesMax, limits.QueryBufferMax = bulk, query
+	c.rd.SetLimits(&limits)
+}
+
+// closeWhenAnswered ends the connection as soon as what has arrived is answered. Safe from any goroutine.
+func (c *conn) closeWhenAnswered() {
+	c.shared.closingReads.Store(true)
+	c.shared.closing.Store(true)
+	if c.shared.reading.Load() {
+		// Wakes the goroutine if it waits. If it has just begun to serve a command, the deadline hits its next wait.
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// kill cuts the connection off. Safe from any goroutine.
+func (c *conn) kill() {
+	c.cancel()
+	_ = c.nc.Close()
+}
+
+// lastWords answers a protocol error; other ends need no answer.
+func (c *conn) lastWords(err error) {
+	var pe *ProtocolError
+	if errors.As(err, &pe) {
+		c.w.Error(pe.Reply())
+		c.srv.stats.protocolErrors.Add(1)
+		c.send()
+		return
+	}
+	if errors.Is(err, ErrQueryBufferLimit) {
+		c.srv.stats.queryLimit.Add(1)
+		c.srv.log.Warn("a client's query buffer reached its limit; it is closed", "client", c.nc.RemoteAddr())
+	}
+}
+
+// answer flushes what was gathered and sends all replies.
+func (c *conn) answer() bool {
+	c.flush()
+	return c.send()
+}
+
+// sendLarge sends before the pipeline has ended where much has gathered, so that memory is bounded by one command's
+// reply and the socket paces the client.
+func (c *conn) sendLarge() bool {
+	if c.w.Len() < pipelineBytesGoal {
+		return true
+	}
+	return c.answer()
+}
+
+// send writes the replies to the socket. It is false when the connection is over.
+func (c *conn) send() bool {
+	if c.w.Len() == 0 {
+		return true
+	}
+	defer c.w.Reset()
+	limit := c.srv.cfg.OutputLimit(config.NormalClient)
+	n := int64(c.w.Len())
+	if limit.HardBytes > 0 && n > limit.HardBytes {
+		c.srv.stats.outputLimit.Add(1)
+		c.srv.log.Warn("a client's replies passed client-output-buffer-limit; it is closed", "client", c.nc.RemoteAddr(), "bytes", n)
+		return false
+	}
+	if limit.SoftBytes > 0 && n > limit.SoftBytes && limit.SoftTime > 0 {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(limit.SoftTime))
+		defer func() { _ = c.nc.SetWriteDeadline(time.Time{}) }()
+	}
+	c.shared.replyBytes.Store(n)
+	_, err := c.nc.Write(c.w.Bytes())
+	c.shared.replyBytes.Store(0)
+	c.srv.stats.bytesOut.Add(n)
+	c.srv.stats.writes.Add(1)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.srv.stats.outputLimit.Add(1)
+	}
+	return err == nil
+}

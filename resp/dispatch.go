@@ -1,0 +1,359 @@
+package resp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
+)
+
+// dispatch is the one gate that every command of every client passes: it is looked up, checked in Redis's order
+// (unknown, arity, authentication, MULTI, replicas, role, pause), and gathered, queued or executed. It is false when
+// the connection is to be closed.
+func (c *conn) dispatch(args [][]byte) bool {
+	now := c.srv.now()
+	c.shared.lastUsed.Store(now.UnixNano())
+	spec := c.srv.table.Lookup(args)
+	if spec == nil && isHTTP(args[0]) {
+		c.srv.log.Warn("a browser or an attacker speaks HTTP to the RESP port; closed", "client", c.nc.RemoteAddr())
+		return false
+	}
+	if c.reply == replySkipNext {
+		c.flush()
+		c.reply = replySkip
+	}
+	if text := c.refuse(spec, args); text != "" {
+		c.reject(spec, text)
+		return c.afterCommand()
+	}
+	c.shared.lastCmd.Store(spec)
+	switch {
+	case c.inMulti && !unqueued[spec.Name]:
+		c.enqueue(spec, args)
+	case spec.Is(command.Write):
+		c.gatherWrite(spec, args)
+	case spec.InFSM():
+		c.gatherRead(spec, args)
+	default:
+		c.flush()
+		c.execute(spec, args, now)
+	}
+	return c.afterCommand()
+}
+
+func (c *conn) afterCommand() bool {
+	if c.reply != replyOn {
+		c.flush() // drops what was answered, by the mode
+		if c.reply == replySkip {
+			c.reply = replyOn
+		}
+	}
+	return !c.quit && !c.shared.killed.Load()
+}
+
+// isHTTP recognizes what a browser sends: Redis's guard against cross-protocol scripting.
+func isHTTP(name []byte) bool {
+	return strings.EqualFold(string(name), "post") || strings.EqualFold(string(name), "host:")
+}
+
+// refuse returns the error text of the first check that fails, "" if all pass.
+func (c *conn) refuse(spec *command.Spec, args [][]byte) string {
+	switch {
+	case spec == nil:
+		return command.ErrUnknownCommand(args)
+	case len(spec.Subcommands) > 0 && len(args) >= 2:
+		return command.ErrUnknownSubcommand(spec, args[1])
+	case !spec.ArityOK(len(args)):
+		return command.ErrWrongArgs(spec)
+	case len(spec.Subcommands) > 0 && handlers[spec] == nil:
+		return command.ErrWrongArgs(spec)
+	case !c.authenticated && !spec.Is(command.NoAuth) && c.mustLogIn():
+		return "NOAUTH Authentication required."
+	case spec.Is(command.Admin) && spec.Name == "debug" && !c.debugAllowed():
+		return errDebugOff
+	case c.inMulti && spec.Is(command.NoMulti):
+		return "ERR Command not allowed inside a transaction"
+	case spec.Is(command.Write):
+		return c.refuseWrite()
+	case spec.InFSM() && !spec.Is(command.Stale):
+		return c.refuseStale()
+	}
+	return ""
+}
+
+// refuseWrite is what stops a write before the log.
+func (c *conn) refuseWrite() string {
+	if !c.srv.backend.Leading() {
+		return command.ErrReadOnly
+	}
+	if min := c.srv.live.minReplicas.Int(); min > 0 && c.goodReplicas() < min {
+		return "NOREPLICAS Not enough good replicas to write."
+	}
+	return ""
+}
+
+func (c *conn) goodReplicas() int64 {
+	good, lagMax := int64(0), time.Duration(c.srv.live.minReplicasLag.Int())*time.Second
+	for _, r := range c.srv.backend.Replicas() {
+		if r.Online && r.Lag <= lagMax {
+			good++
+		}
+	}
+	return good
+}
+
+// refuseStale is replica-serve-stale-data: a follower that hears of no leader may be told not to answer.
+func (c *conn) refuseStale() string {
+	if c.srv.live.serveStale.Bool() || c.srv.backend.Leading() {
+		return ""
+	}
+	if up, _ := c.srv.backend.LinkUp(); !up {
+		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+	}
+	return ""
+}
+
+// reject answers a command that did not pass the gate. Inside MULTI it makes EXEC fail.
+func (c *conn) reject(spec *command.Spec, text string) {
+	c.flush()
+	if c.inMulti {
+		c.dirty = true
+	}
+	c.srv.stats.rejectedCall(spec, ErrorCode(text))
+	mark := c.w.Len()
+	c.w.Error(text)
+	c.w.TakeCalls(nil) // counted above
+	c.dropMuted(mark)
+}
+
+// gatherWrite adds a write to the proposal under way.
+func (c *conn) gatherWrite(spec *command.Spec, args [][]byte) {
+	if len(c.reads) > 0 {
+		c.flushReads()
+	}
+	c.srv.pauses.waitWrites(c.ctx)
+	size := callBytes(args)
+	if size > c.srv.entryMax {
+		c.reject(spec, c.tooLarge(size))
+		return
+	}
+	if c.prop.Units > 0 && (len(c.prop.Body)+size > min(pipelineBytesGoal, c.srv.entryMax) || len(c.pending) >= pipelineCallsMax) {
+		c.flushWrites()
+	}
+	c.prop.AddCall(c.db, args)
+	c.pending = append(c.pending, pendingCall{spec: spec, args: args, units: 1})
+}
+
+const unitOverheadBytes = 64 // entry header, unit head and varints of a call with few arguments
+
+// callBytes is at least what a call takes in an entry.
+func callBytes(args [][]byte) int {
+	n := unitOverheadBytes
+	for _, a := range args {
+		n += len(a) + 10
+	}
+	return n
+}
+
+func (c *conn) tooLarge(size int) string {
+	return fmt.Sprintf("ERR the command or transaction takes %d bytes, more than the %d that one log entry may hold (raft-max-entry-bytes)", size, c.srv.entryMax)
+}
+
+// gatherRead adds a read to the run under way.
+func (c *conn) gatherRead(spec *command.Spec, args [][]byte) {
+	if c.prop.Units > 0 {
+		c.flushWrites()
+	}
+	c.srv.pauses.waitAll(c.ctx)
+	if len(c.reads) >= pipelineCallsMax {
+		c.flushReads()
+	}
+	c.reads = append(c.reads, command.Call{Spec: spec, Args: args, DB: c.db})
+}
+
+// flush answers everything gathered.
+func (c *conn) flush() {
+	if c.prop.Units > 0 {
+		c.flushWrites()
+	}
+	if len(c.reads) > 0 {
+		c.flushReads()
+	}
+}
+
+// flushWrites proposes the gathered writes and waits for their end.
+func (c *conn) flushWrites() {
+	start, mark := time.Now(), c.w.Len()
+	c.srv.backend.Propose(c.prop)
+	<-c.prop.Done
+	if c.prop.Outcome == command.Applied {
+		c.lastIndex = c.prop.Index
+	} else {
+		text := outcomeText(c.prop.Outcome, c.prop.Err)
+		for i := range c.pending {
+			if c.pending[i].units > 0 {
+				c.w.Error(text)
+			}
+			c.w.EndCall()
+		}
+	}
+	c.account(time.Since(start))
+	c.dropMuted(mark)
+	clear(c.pending)
+	c.pending = c.pending[:0]
+	c.prop.Reset()
+}
+
+// outcomeText puts the end of a proposal that was not applied into Redis's words. Codes that clients retry by
+// themselves stand for "surely not applied" only.
+func outcomeText(o command.Outcome, err error) string {
+	if o == command.Unknown {
+		return fmt.Sprintf("UNKNOWN the write may or may not have been applied: %v", err)
+	}
+	switch {
+	case errors.Is(err, command.ErrNotLeader), errors.Is(err, command.ErrHandingOver):
+		return command.ErrReadOnly
+	case errors.Is(err, command.ErrTooLarge):
+		return "ERR the command or transaction is larger than one log entry may be (raft-max-entry-bytes)"
+	case errors.Is(err, command.ErrQueueFull):
+		return "TRYAGAIN too many bytes wait to be written; nothing was done"
+	}
+	return fmt.Sprintf("CLUSTERDOWN %v; nothing was done", err)
+}
+
+// flushReads confirms and executes the gathered reads.
+func (c *conn) flushReads() {
+	start, mark := time.Now(), c.w.Len()
+	calls := c.reads
+	for i := range calls {
+		c.pending = append(c.pending, pendingCall{spec: calls[i].Spec, args: calls[i].Args})
+	}
+	err := c.read(func(o command.ReadOptions) bool { return c.srv.backend.View(calls, o, c.w) })
+	if err != nil {
+		for range calls {
+			c.w.Error(readErrorText(err))
+			c.w.EndCall()
+		}
+	}
+	c.account(time.Since(start))
+	c.dropMuted(mark)
+	clear(c.pending)
+	c.pending = c.pending[:0]
+	clear(c.reads)
+	c.reads = c.reads[:0]
+}
+
+// read confirms that this node may serve reads at the consistency asked for, and runs view until its replies hold.
+func (c *conn) read(view func(command.ReadOptions) bool) error {
+	strict, err := c.confirm()
+	if err != nil {
+		return err
+	}
+	mark := c.w.Len()
+	o := command.ReadOptions{Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
+	for {
+		if strict {
+			o.Clock = c.srv.backend.LogTime()
+		} else {
+			o.Clock = c.srv.now().UnixMilli()
+		}
+		if view(o) {
+			return nil
+		}
+		// A key's deadline has passed by the leader's clock but not by the log's: the log moves first.
+		c.w.Truncate(mark)
+		c.codes = c.w.TakeCalls(c.codes[:0])
+		if err := c.srv.backend.AdvanceTime(); err != nil {
+			return err
+		}
+	}
+}
+
+const followerReadTimeout = 5 * time.Second
+
+// confirm waits until reads may be served. strict: this node is the leader, and its clock decides expiry.
+func (c *conn) confirm() (strict bool, err error) {
+	b := c.srv.backend
+	if c.shared.closingReads.Load() {
+		return false, command.ErrNotLeader
+	}
+	if !b.Leading() {
+		if c.srv.cfg.String("follower-read-consistency") != "linearizable" || c.consistency == "stale" {
+			return false, nil
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, followerReadTimeout)
+		defer cancel()
+		return false, b.ConfirmFollowerRead(ctx)
+	}
+	switch c.readConsistency() {
+	case "stale":
+		return true, nil
+	case "lease":
+		return true, b.ConfirmLease()
+	}
+	return true, b.ConfirmRead()
+}
+
+func (c *conn) readConsistency() string {
+	if c.consistency != "" {
+		return c.consistency
+	}
+	return c.srv.cfg.String("read-consistency")
+}
+
+// readErrorText is a refusal that clients may retry anywhere.
+func readErrorText(err error) string {
+	return fmt.Sprintf("CLUSTERDOWN the read was not served: %v", err)
+}
+
+// execute runs a connection or server command.
+func (c *conn) execute(spec *command.Spec, args [][]byte, start time.Time) {
+	mark := c.w.Len()
+	handlers[spec](c, args)
+	c.w.EndCall()
+	c.pending = append(c.pending, pendingCall{spec: spec, args: args})
+	c.account(c.srv.now().Sub(start))
+	clear(c.pending)
+	c.pending = c.pending[:0]
+	c.dropMuted(mark)
+	c.publishSession()
+}
+
+// account counts the calls in pending, which took the time together, for INFO and the slow log.
+func (c *conn) account(took time.Duration) {
+	c.codes = c.w.TakeCalls(c.codes[:0])
+	if len(c.pending) == 0 {
+		return
+	}
+	each := took / time.Duration(len(c.pending))
+	for i := range c.pending {
+		p := &c.pending[i]
+		code := ""
+		if i < len(c.codes) {
+			code = c.codes[i]
+		}
+		c.observe(p.spec, p.args, each, code)
+	}
+}
+
+// observe counts one call, and notes it where it was slow. code is its error's, "" if it succeeded.
+func (c *conn) observe(spec *command.Spec, args [][]byte, took time.Duration, code string) {
+	s := c.srv
+	s.stats.call(spec, took, code)
+	if limit := s.live.slowerThan.Int(); limit >= 0 && took.Microseconds() >= limit && !spec.Is(command.SkipSlowlog) {
+		s.slow.add(c, args, took)
+	}
+	if limit := s.live.latencyMin.Int(); limit > 0 && took.Milliseconds() >= limit {
+		s.latency.add(latencyEvent(spec), took, s.now())
+	}
+}
+
+// dropMuted drops replies from mark on where CLIENT REPLY asks for it.
+func (c *conn) dropMuted(mark int) {
+	if c.reply == replyOff || c.reply == replySkip {
+		c.w.Truncate(mark)
+	}
+}

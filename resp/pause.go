@@ -1,0 +1,99 @@
+package resp
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pauses is CLIENT PAUSE: commands wait until it ends. The zero value is no pause.
+type pauses struct {
+	active atomic.Bool // looked at for every command; the rest under mu
+	mu     sync.Mutex
+	until  time.Time
+	all    bool          // reads wait too
+	over   chan struct{} // closed when the pause ends or changes
+	ended  bool          // the server closes: nobody waits any more
+}
+
+// begin starts a pause or, as in Redis 7.0, extends one: the later end and the wider mode win.
+func (p *pauses) begin(d time.Duration, all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until := time.Now().Add(d)
+	if p.over == nil || time.Now().After(p.until) {
+		p.all, p.until = all, until
+	} else {
+		p.all = p.all || all
+		if until.After(p.until) {
+			p.until = until
+		}
+	}
+	p.changeLocked()
+	p.active.Store(true)
+}
+
+func (p *pauses) changeLocked() {
+	if p.over != nil {
+		close(p.over)
+	}
+	p.over = make(chan struct{})
+}
+
+// unpause ends the pause.
+func (p *pauses) unpause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = time.Time{}
+	p.active.Store(false)
+	p.changeLocked()
+}
+
+// end is unpause for good.
+func (p *pauses) end() {
+	p.unpause()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+}
+
+// waitWrites returns when a write may go on; waitAll when a read may.
+func (p *pauses) waitWrites(ctx context.Context) { p.wait(ctx, false) }
+func (p *pauses) waitAll(ctx context.Context)    { p.wait(ctx, true) }
+
+func (p *pauses) wait(ctx context.Context, read bool) {
+	for p.active.Load() {
+		p.mu.Lock()
+		left, over := time.Until(p.until), p.over
+		if left <= 0 || p.ended {
+			p.active.Store(false)
+			p.mu.Unlock()
+			return
+		}
+		if read && !p.all {
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+		t := time.NewTimer(left)
+		select {
+		case <-t.C:
+		case <-over:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+		t.Stop()
+	}
+}
+
+// state is what CLIENT LIST's and INFO's readers see of a pause: its end (zero: none) and whether it holds reads.
+func (p *pauses) state() (until time.Time, all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.active.Load() || time.Now().After(p.until) {
+		return time.Time{}, false
+	}
+	return p.until, p.all
+}

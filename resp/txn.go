@@ -1,0 +1,215 @@
+package resp
+
+import (
+	"time"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
+)
+
+// The transactions group of Redis 7.0. A transaction is one unit of one log entry: atomic, and applied with its WATCH
+// check on every node alike. A transaction of reads alone is one confirmed read.
+var transactionCommands = []entry{
+	{Spec: command.Spec{
+		Name: "multi", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy,
+		Group: "transactions", Since: "1.2.0", Summary: "Starts a transaction.", Complexity: "O(1)",
+	}, run: multi},
+	{Spec: command.Spec{
+		Name: "exec", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.SkipSlowlog,
+		Group: "transactions", Since: "1.2.0", Summary: "Executes all commands of a transaction.", Complexity: "Depends on commands in the transaction",
+	}, run: exec},
+	{Spec: command.Spec{
+		Name: "discard", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy,
+		Group: "transactions", Since: "2.0.0", Summary: "Discards a transaction.", Complexity: "O(N), when N is the number of queued commands",
+	}, run: discard},
+	{Spec: command.Spec{
+		Name: "watch", Arity: -2, Flags: command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy,
+		Group: "transactions", Since: "2.2.0", Summary: "Makes EXEC depend on keys staying as they are.", Complexity: "O(1) for every key.",
+		Keys: []command.KeySpec{{Flags: command.RO, Index: 1, Last: -1, Step: 1}},
+	}, run: watch},
+	{Spec: command.Spec{
+		Name: "unwatch", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy,
+		Group: "transactions", Since: "2.2.0", Summary: "Forgets watched keys.", Complexity: "O(1)",
+	}, run: unwatch},
+}
+
+// unqueued commands act at once inside MULTI.
+var unqueued = map[string]bool{"exec": true, "discard": true, "multi": true, "watch": true, "quit": true, "reset": true}
+
+func multi(c *conn, _ [][]byte) {
+	if c.inMulti {
+		c.w.Error("ERR MULTI calls can not be nested")
+		return
+	}
+	c.inMulti = true
+	c.w.Simple("OK")
+}
+
+func discard(c *conn, _ [][]byte) {
+	if !c.inMulti {
+		c.w.Error("ERR DISCARD without MULTI")
+		return
+	}
+	c.endMulti()
+	c.w.Simple("OK")
+}
+
+// endMulti drops the queue and the watched keys.
+func (c *conn) endMulti() {
+	c.inMulti, c.dirty, c.queue, c.queueBytes = false, false, nil, 0
+	c.watches = nil
+	c.rd.SetQueued(0)
+}
+
+func watch(c *conn, args [][]byte) {
+	if c.inMulti {
+		c.w.Error("ERR WATCH inside MULTI is not allowed")
+		return
+	}
+	keys := make([][]byte, 0, len(args)-1)
+	for _, k := range args[1:] {
+		if !c.watching(k) {
+			keys = append(keys, k)
+		}
+	}
+	// The state watched may be older than what a confirmed read would see: then EXEC fails, which is safe.
+	c.watches = append(c.watches, c.srv.backend.Watch(c.db, keys)...)
+	c.w.Simple("OK")
+}
+
+func (c *conn) watching(key []byte) bool {
+	for i := range c.watches {
+		if c.watches[i].DB == c.db && string(c.watches[i].Key) == string(key) {
+			return true
+		}
+	}
+	return false
+}
+
+func unwatch(c *conn, _ [][]byte) {
+	c.watches = nil
+	c.w.Simple("OK")
+}
+
+// enqueue keeps a command for EXEC. Its arguments are copied: the read buffer moves on.
+func (c *conn) enqueue(spec *command.Spec, args [][]byte) {
+	c.flush()
+	mark := c.w.Len()
+	size := callBytes(args)
+	if c.queueBytes+int64(size) > int64(c.srv.entryMax) {
+		c.dirty = true
+		c.w.Error(c.tooLarge(int(c.queueBytes) + size))
+		c.srv.stats.rejectedCall(spec, "ERR")
+		c.w.TakeCalls(nil)
+		return
+	}
+	copied := make([][]byte, len(args))
+	for i, a := range args {
+		copied[i] = append([]byte(nil), a...)
+	}
+	c.queue = append(c.queue, queuedCall{spec, copied})
+	c.queueBytes += int64(size)
+	c.rd.SetQueued(c.queueBytes)
+	c.w.Simple("QUEUED")
+	c.dropMuted(mark)
+	c.publishSession()
+}
+
+func exec(c *conn, _ [][]byte) {
+	if !c.inMulti {
+		c.w.Error("ERR EXEC without MULTI")
+		return
+	}
+	queue, watches, dirty := c.queue, c.watches, c.dirty
+	c.endMulti()
+	if dirty {
+		c.w.Error("EXECABORT Transaction discarded because of previous errors.")
+		return
+	}
+	t := c.plan(queue)
+	if t.writes && !c.srv.backend.Leading() {
+		c.w.Error(command.ErrReadOnly)
+		return
+	}
+	if t.writes {
+		c.srv.pauses.waitWrites(c.ctx)
+		c.execWrites(t, watches)
+		return
+	}
+	c.srv.pauses.waitAll(c.ctx)
+	c.execReads(t, watches)
+}
+
+// txn is a transaction made ready: calls of the state machine, and places (empty calls) for the connection's own.
+type txn struct {
+	calls  []command.Call
+	locals []queuedCall
+	fsm    []queuedCall
+	writes bool
+}
+
+// plan follows the databases that SELECT chooses on the way.
+func (c *conn) plan(queue []queuedCall) txn {
+	t := txn{calls: make([]command.Call, len(queue))}
+	db := c.db
+	for i, q := range queue {
+		if !q.spec.InFSM() {
+			t.locals = append(t.locals, q)
+			if q.spec.Name == "select" {
+				if n, err := c.parseDB(q.args[1]); err == "" {
+					db = n
+				}
+			}
+			continue
+		}
+		t.calls[i] = command.Call{Spec: q.spec, Args: q.args, DB: db}
+		t.fsm = append(t.fsm, q)
+		t.writes = t.writes || q.spec.Is(command.Write)
+	}
+	return t
+}
+
+func (c *conn) execWrites(t txn, watches []command.Watch) {
+	start := time.Now()
+	c.prop.AddTxn(watches, t.calls)
+	c.srv.backend.Propose(c.prop)
+	<-c.prop.Done
+	if c.prop.Outcome == command.Applied {
+		c.lastIndex = c.prop.Index
+		c.finishTxn(t, time.Since(start))
+	} else {
+		c.w.Error(outcomeText(c.prop.Outcome, c.prop.Err))
+	}
+	c.prop.Reset()
+}
+
+func (c *conn) execReads(t txn, watches []command.Watch) {
+	start := time.Now()
+	err := c.read(func(o command.ReadOptions) bool { return c.srv.backend.ViewTxn(watches, t.calls, o, c.w) })
+	if err != nil {
+		c.w.Error(readErrorText(err))
+		return
+	}
+	c.finishTxn(t, time.Since(start))
+}
+
+// finishTxn counts the calls and lets the connection's own commands answer in their places. Where the transaction was
+// not executed (a watched key had changed) there are no places.
+func (c *conn) finishTxn(t txn, took time.Duration) {
+	executed := len(c.w.Marks()) == len(t.locals)
+	codes := c.w.TakeCalls(nil)
+	if executed && len(codes) == len(t.fsm) {
+		for i, q := range t.fsm {
+			c.observe(q.spec, q.args, took/time.Duration(len(t.fsm)), codes[i])
+		}
+	}
+	c.executing = true
+	c.w.FillDeferred(func(i int) {
+		q := t.locals[i]
+		handlers[q.spec](c, q.args)
+		c.w.EndCall()
+	})
+	c.executing = false
+	for i, code := range c.w.TakeCalls(nil) {
+		c.srv.stats.call(t.locals[i].spec, 0, code)
+	}
+}
