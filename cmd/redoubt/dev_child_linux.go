@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// childAttr puts a node into a process group of its own, so that Ctrl-C in the terminal reaches dev alone, which then
+// stops the nodes in order, and has the kernel stop it should dev be killed.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redoubtdb/redoubt/cluster"
+	"github.com/redoubtdb/redoubt/internal/respclient"
+)
+
+const (
+	joinTimeout  = 15 * time.Second // one attempt
+	joinRetryMin = 200 * time.Millisecond
+	joinRetryMax = 5 * time.Second
+)
+
+// join makes a node without state a member of the cluster that join or replicaof names, and retries until it is in. It
+// never bootstraps: a cluster that can't be reached is no reason to begin another.
+func (s *server) join() {
+	addrs := s.cfg.JoinAddrs()
+	if len(addrs) == 0 {
+		return
+	}
+	if s.dir.Identity().HasState {
+		s.log.Info("this node has state: join is ignored, it finds its cluster by what it knows")
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopJoin = cancel
+	s.joining.Store(true)
+	go func() {
+		defer s.joining.Store(false)
+		s.joinLoop(ctx, addrs)
+	}()
+}
+
+func (s *server) joinLoop(ctx context.Context, addrs []string) {
+	wait := joinRetryMin
+	for i := 0; ; i++ {
+		addr := addrs[i%len(addrs)]
+		err := s.joinOnce(ctx, addr)
+		if err == nil {
+			s.log.Info("joined the cluster", "by", addr)
+			return
+		}
+		s.log.Warn("could not join yet", "by", addr, "err", err)
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, joinRetryMax)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// joinOnce asks the member at a RESP address to let this node in. The member passes it on to the leader.
+func (s *server) joinOnce(ctx context.Context, addr string) error {
+	if voters, nonVoters := s.node.Suffrage(); voters+nonVoters > 0 {
+		return errors.New("this node is in a cluster already")
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	c, err := s.dialMember(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	self := s.node.Self()
+	reply, err := c.Do("REDOUBT", "ADMIN", cluster.OpJoin, self.ID, self.RaftAddr, self.RespAddr, self.Instance, self.Version)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", addr, err)
+	}
+	return replyError(reply)
+}
+
+// dialMember connects to a member's RESP port with the settings that a Redis replica would use: masteruser, masterauth.
+func (s *server) dialMember(ctx context.Context, addr string) (*respclient.Conn, error) {
+	return dialRESP(ctx, addr, clientOptions{
+		user: s.cfg.String("masteruser"), password: s.cfg.String("masterauth"),
+		tls: s.cfg.NodeTLS(), certFile: s.cfg.String("tls-cert-file"), keyFile: s.cfg.String("tls-key-file"), caFile: s.cfg.String("tls-ca-cert-file"),
+	})
+}

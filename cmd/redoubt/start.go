@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/redoubtdb/redoubt/cluster"
+	"github.com/redoubtdb/redoubt/cluster/storage"
+	"github.com/redoubtdb/redoubt/fsm"
+	"github.com/redoubtdb/redoubt/internal/config"
+	"github.com/redoubtdb/redoubt/resp"
+	"github.com/redoubtdb/redoubt/transport"
+)
+
+// server is a running node: the data directory, the node port, the Raft node and the RESP port.
+type server struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	dir       *storage.Dir
+	transport *transport.Transport
+	node      *cluster.Node
+	resp      *resp.Server
+
+	stop     chan struct{} // SHUTDOWN was asked for
+	fatal    chan error    // the node can't go on
+	stopJoin context.CancelFunc
+	joining  atomic.Bool
+
+	closeOnce closer
+}
+
+// startServer brings the parts up in an order in which each refusal comes before anything is changed for others: the
+// directory's lock and identity, the ports, then Raft.
+func startServer(cfg *config.Config, l *logs) (*server, error) {
+	s := &server{cfg: cfg, log: l.slog, stop: make(chan struct{}, 1), fatal: make(chan error, 1), stopJoin: func() {}}
+	if cfg.String("node-id") == "" {
+		return nil, errors.New("node-id is required: a name of this node, unique in the cluster and for ever")
+	}
+	if err := s.openStorage(); err != nil {
+		return nil, err
+	}
+	if err := s.startNode(l); err != nil {
+		return nil, errors.Join(err, s.closeAll())
+	}
+	return s, nil
+}
+
+func (s *server) openStorage() error {
+	mode, err := storage.ParseFsyncMode(s.cfg.String("appendfsync"))
+	if err != nil {
+		return err
+	}
+	if mode != storage.FsyncAlways {
+		s.log.Warn("appendfsync is not always: a power cut may lose writes that were acknowledged", "appendfsync", mode)
+	}
+	s.dir, err = storage.Open(storage.Options{
+		Path: s.cfg.String("dir"), NodeID: s.cfg.String("node-id"), LogStore: s.cfg.String("log-store"),
+		Fsync: mode, OnFailure: s.storageFailed, Logger: s.log, StallLimit: stallLimit,
+	})
+	return err
+}
+
+const stallLimit = cluster.StallLimitDefault
+
+// storageFailed passes the first storage error to the node, which stops leading and answers what is in flight.
+func (s *server) storageFailed(err error) {
+	if s.node != nil {
+		s.node.StorageFailed(err)
+		return
+	}
+	s.fail(err)
+}
+
+func (s *server) fail(err error) {
+	select {
+	case s.fatal <- err:
+	default:
+	}
+}
+
+func (s *server) startNode(l *logs) error {
+	var node atomic.Pointer[cluster.Node]
+	clientTLS, nodeTLS, err := tlsSettings(s.cfg)
+	if err != nil {
+		return err
+	}
+	s.transport, err = transport.Listen(transport.Config{
+		Listen: s.cfg.String("raft-addr"), Advertise: s.cfg.String("raft-advertise"),
+		Secret: []byte(s.cfg.String("masterauth")), TLS: nodeTLS, AllowInsecure: s.cfg.Bool("node-allow-insecure"),
+		Self: s.identity,
+		Verify: func(peer transport.Identity) error {
+			if n := node.Load(); n != nil {
+				return n.VerifyPeer(peer)
+			}
+			return errors.New("this node is starting")
+		},
+		Logger: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("node port: %w", err)
+	}
+	backend := &backend{s: s}
+	s.resp = resp.NewServer(resp.Options{
+		Config: s.cfg, Backend: backend, Table: commandTable(), EntryBytesMax: int(s.cfg.Bytes("raft-max-entry-bytes")) - fsm.EntryHeaderBytes,
+		TLS: clientTLS, Logger: s.log,
+	})
+	if err := s.resp.Listen(); err != nil {
+		return err
+	}
+	book := cluster.NewAddressBook()
+	s.node, err = cluster.Open(s.nodeConfig(l, book))
+	if err != nil {
+		s.resp.Close(0)
+		return err
+	}
+	node.Store(s.node)
+	s.resp.Serve()
+	s.log.Info("ready to accept connections", "node", s.cfg.String("node-id"), "resp", s.respAddr(), "raft", s.transport.Addr())
+	s.join()
+	return nil
+}
+
+func (s *server) nodeConfig(l *logs, book *cluster.AddressBook) cluster.Config {
+	profile := cluster.ProfileLAN
+	if s.cfg.String("raft-profile") == "wan" {
+		profile = cluster.ProfileWAN
+	}
+	return cluster.Config{
+		NodeID: s.cfg.String("node-id"), RaftAddr: s.transport.Addr(), RespAddr: s.respAddr(), Version: version,
+		Bootstrap: s.cfg.Bool("bootstrap"), Databases: int(s.cfg.Int("databases")), Profile: profile,
+		BatchBytesGoal: int(s.cfg.Bytes("batch-entry-bytes")), EntryBytesMax: int(s.cfg.Bytes("raft-max-entry-bytes")),
+		BatchInflight: int(s.cfg.Int("batch-inflight")), QueueBytesMax: int(s.cfg.Bytes("proposal-queue-bytes")),
+		WriteTimeout: s.cfg.Duration("write-timeout-ms"), SnapshotThreshold: uint64(s.cfg.Int("snapshot-threshold")),
+		SnapshotInterval: s.cfg.Duration("snapshot-interval"), TrailingLogs: uint64(s.cfg.Int("trailing-logs")),
+		Transport: transport.NewRaftTransport(s.transport, transport.RaftOptions{AddressProvider: book, Logger: l.raft}),
+		Peers:     s.transport, Storage: stores{s.dir}, Book: book, Logger: s.log, RaftLogger: l.raft,
+		OnLeadership: func(leading bool) {
+			if !leading {
+				s.resp.Demoted()
+			}
+		},
+		OnFatal: s.fail,
+	}
+}
+
+// stores adapts the data directory to what the node needs.
+type stores struct{ *storage.Dir }
+
+func (s stores) Instance() string  { return s.Identity().Instance }
+func (s stores) ClusterID() string { return s.Identity().ClusterID }
+
+// LogBytes is the log's size on disk; 0 where it can't be told.
+func (s stores) LogBytes() int64 {
+	st, err := s.LogStats()
+	if err != nil {
+		return 0
+	}
+	return st.DiskBytes
+}
+
+func (s *server) identity() transport.Identity {
+	id := s.dir.Identity()
+	return transport.Identity{ClusterID: id.ClusterID, NodeID: id.NodeID, Instance: id.Instance}
+}
+
+// respAddr is where clients and joining nodes reach this node: as announced, or the first address that is bound.
+func (s *server) respAddr() string {
+	if a := s.cfg.String("resp-advertise"); a != "" {
+		return a
+	}
+	port := s.cfg.Int("port")
+	if port == 0 {
+		port = s.cfg.Int("tls-port")
+	}
+	if p := s.cfg.Int("replica-announce-port"); p != 0 {
+		port = p
+	}
+	host := s.cfg.String("replica-announce-ip")
+	for _, b := range s.cfg.Words("bind") {
+		if host != "" {
+			break
+		}
+		if b = strings.TrimPrefix(b, "-"); b != "*" && b != "0.0.0.0" && b != "::" && b != "::*" {
+			host = b
+		}
+	}
+	if host == "" { // bound to everything: other nodes know this one by its node port's name
+		host, _, _ = net.SplitHostPort(s.transport.Addr())
+	}
+	return net.JoinHostPort(host, strconv.FormatInt(port, 10))
+}
+
+// tlsSettings are for the RESP port (nil without tls-port) and the node port (nil without node-tls).
+func tlsSettings(cfg *config.Config) (client *tls.Config, node *transport.TLSConfig, err error) {
+	cert, key, ca := cfg.String("tls-cert-file"), cfg.String("tls-key-file"), cfg.String("tls-ca-cert-file")
+	if cfg.NodeTLS() {
+		if cert == "" || key == "" || ca == "" {
+			return nil, nil, errors.New("node-tls needs tls-cert-file, tls-key-file and tls-ca-cert-file")
+		}
+		node = &transport.TLSConfig{CertFile: cert, KeyFile: key, CAFile: ca}
+	}
+	if cfg.Int("tls-port") == 0 {
+		return nil, node, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("tls-cert-file and tls-key-file: %w", err)
+	}
+	client = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	auth := cfg.String("tls-auth-clients")
+	if auth == "no" {
+		return client, node, nil
+	}
+	client.ClientAuth = tls.RequireAndVerifyClientCert
+	if auth == "optional" {
+		client.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, nil, fmt.Errorf("tls-ca-cert-file: %w", err)
+	}
+	client.ClientCAs = x509.NewCertPool()
+	if !client.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, nil, fmt.Errorf("tls-ca-cert-file: %s holds no certificate", ca)
+	}
+	return client, node, nil
+}
