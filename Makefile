@@ -1,9 +1,10 @@
 # make help lists the targets.
 
 GO          ?= go
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# A tag names a release; without one the source's own version stands.
+VERSION     ?= $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null))
 # The same source gives the same binary: no paths, no C.
-BUILD_FLAGS := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD_FLAGS := -trimpath -ldflags '-s -w$(if $(VERSION), -X main.version=$(VERSION))'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 FUZZTIME    ?= 2s

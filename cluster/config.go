@@ -98,7 +98,8 @@ type Config struct {
 	SnapshotThreshold, TrailingLogs uint64
 	SnapshotInterval                time.Duration
 
-	// Transport, Peers, Storage: required. Clock: default SystemClock.
+	// Transport, Peers, Storage: required. Transport must be raft.WithPreVote and raft.WithClose too. Clock: default
+	// SystemClock.
 	Transport raft.Transport
 	Peers     Peers
 	Storage   Storage
@@ -134,6 +135,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%w: node %s has no addresses", errConfig, c.NodeID)
 	case c.Transport == nil || c.Peers == nil || c.Storage == nil:
 		return fmt.Errorf("%w: transport, peers and storage are required", errConfig)
+	case !isPeerTransport(c.Transport):
+		return fmt.Errorf("%w: the transport must have pre-votes and Close", errConfig)
 	case c.EntryBytesMax > entryBytesGreatest || c.EntryBytesMax < 0:
 		return fmt.Errorf("%w: an entry of %d bytes; the most is %d", errConfig, c.EntryBytesMax, entryBytesGreatest)
 	case c.Databases < 0 || c.Databases > fsm.DatabasesMax:

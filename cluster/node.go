@@ -125,7 +125,7 @@ func (n *Node) startRaft() (err error) {
 		// Raft remembers its vote across a restart, but not that it knew a leader.
 		time.Sleep(n.cfg.Profile.Heartbeat)
 	}
-	n.raft, err = raft.NewRaft(rc, n.applier, newLogCache(s.Log()), s.Stable(), s.Snapshots(), n.cfg.Transport)
+	n.raft, err = raft.NewRaft(rc, n.applier, newLogCache(s.Log()), s.Stable(), s.Snapshots(), drainingTransport{n.cfg.Transport.(peerTransport)})
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -190,7 +190,12 @@ func (n *Node) Shutdown(ctx context.Context) error {
 
 // stopRaft begins raft's shutdown, or returns the one that was begun.
 func (n *Node) stopRaft() raft.Future {
-	n.stopOnce.Do(func() { n.stopped = n.raft.Shutdown() })
+	n.stopOnce.Do(func() {
+		n.stopped = n.raft.Shutdown()
+		if t, ok := n.cfg.Transport.(interface{ Release() }); ok { // raft waits for its messages, also for those to dead nodes
+			t.Release()
+		}
+	})
 	return n.stopped
 }
 

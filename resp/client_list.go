@@ -104,7 +104,7 @@ func clientList(c *conn, args [][]byte) {
 }
 
 // bufferFigures are what a connection's goroutine shows of its buffers, in bytes.
-type bufferFigures struct{ query, queryBuffer, args, queued, reply, replyPeak int64 }
+type bufferFigures struct{ query, queryBuffer, args, queued, reply int64 }
 
 // publishBuffers shows the connection's buffers to CLIENT LIST. It is called before the goroutine waits for input.
 func (c *conn) publishBuffers() {

@@ -55,20 +55,20 @@ type shared struct {
 	libName string
 	libVer  string
 
-	created                          time.Time
-	db, multi, watched, proto        atomic.Int64
-	lastUsed                         atomic.Int64 // unix nanoseconds
-	lastCmd                          atomic.Pointer[command.Spec]
-	queryBytes, replyBytes           atomic.Int64
-	queryBuffer, argBytes            atomic.Int64 // with those below: as publish has found them last
-	queuedBytes                      atomic.Int64
-	writerBytes, writerPeak          atomic.Int64
-	closing                          atomic.Bool // closed once what was read is answered
-	closingReads                     atomic.Bool // leadership was lost: reads would be a deposed leader's
-	reading                          atomic.Bool // the goroutine waits for the client
-	killed                           atomic.Bool // nothing more is executed: CLIENT KILL
-	noEvict, noTouch, blocked, admin atomic.Bool
-	timed                            atomic.Bool // blocked, for a limited time
+	created                   time.Time
+	db, multi, watched, proto atomic.Int64
+	lastUsed                  atomic.Int64 // unix nanoseconds
+	lastCmd                   atomic.Pointer[command.Spec]
+	queryBytes, replyBytes    atomic.Int64
+	queryBuffer, argBytes     atomic.Int64 // with those below: as publish has found them last
+	queuedBytes               atomic.Int64
+	writerBytes, writerPeak   atomic.Int64
+	closing                   atomic.Bool // closed once what was read is answered
+	closingReads              atomic.Bool // leadership was lost: reads would be a deposed leader's
+	reading                   atomic.Bool // the goroutine waits for the client
+	killed                    atomic.Bool // nothing more is executed: CLIENT KILL
+	noEvict, noTouch, blocked atomic.Bool
+	timed                     atomic.Bool // blocked, for a limited time
 	// unblock is what CLIENT UNBLOCK asks of a blocked command, unblockTimeout or unblockError; the command that sees it
 	// takes it. It is looked at every waitSlice.
 	unblock atomic.Uint32
@@ -287,6 +287,9 @@ func (c *conn) send() bool {
 		defer func() { _ = c.nc.SetWriteDeadline(time.Time{}) }()
 	}
 	c.shared.replyBytes.Store(n)
+	if n >= pipelineBytesGoal {
+		c.publishBuffers() // the client may take its time
+	}
 	_, err := c.nc.Write(c.w.Bytes())
 	c.shared.replyBytes.Store(0)
 	c.srv.stats.bytesOut.Add(n)

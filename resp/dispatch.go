@@ -224,26 +224,56 @@ func outcomeText(o command.Outcome, err error) string {
 	return fmt.Sprintf("CLUSTERDOWN %v; nothing was done", err)
 }
 
-// flushReads confirms and executes the gathered reads.
+// readRunMax is how many reads are executed before their replies are looked at, so that a pipeline of small requests
+// for large values takes no more memory than the replies of one run. Once replies are large a run is one read.
+const readRunMax = 32
+
+// flushReads confirms and executes the gathered reads. Replies that have grown large are sent in between; the rest of
+// the reads is confirmed again then, for the client may have taken its time.
 func (c *conn) flushReads() {
-	start, mark := time.Now(), c.w.Len()
-	calls := c.reads
+	start := time.Now()
+	strict, err := c.confirm()
+	run := readRunMax
+	for left := c.reads; len(left) > 0 && !c.quit; {
+		calls := left[:min(run, len(left))]
+		left = left[len(calls):]
+		bytes := c.executeReads(calls, strict, err, start)
+		run = readRunMax
+		if bytes/len(calls) > pipelineBytesGoal/readRunMax {
+			run = 1
+		}
+		if len(left) > 0 && c.w.Len() >= pipelineBytesGoal {
+			c.quit = !c.send()
+			strict, err = c.confirm()
+		}
+		start = time.Now()
+	}
+	clear(c.reads)
+	c.reads = c.reads[:0]
+}
+
+// executeReads runs reads, or answers them with the error that their confirmation ended with, and returns the bytes of
+// their replies.
+func (c *conn) executeReads(calls []command.Call, strict bool, err error, start time.Time) (bytes int) {
+	mark := c.w.Len()
 	for i := range calls {
 		c.pending = append(c.pending, pendingCall{spec: calls[i].Spec, args: calls[i].Args})
 	}
-	err := c.read(func(o command.ReadOptions) bool { return c.srv.backend.View(calls, o, c.w) })
+	if err == nil {
+		err = c.view(strict, func(o command.ReadOptions) bool { return c.srv.backend.View(calls, o, c.w) })
+	}
 	if err != nil {
 		for range calls {
 			c.w.Error(readErrorText(err))
 			c.w.EndCall()
 		}
 	}
+	bytes = c.w.Len() - mark
 	c.account(time.Since(start))
 	c.dropMuted(mark)
 	clear(c.pending)
 	c.pending = c.pending[:0]
-	clear(c.reads)
-	c.reads = c.reads[:0]
+	return bytes
 }
 
 // read confirms that this node may serve reads at the consistency asked for, and runs view until its replies hold.
@@ -252,6 +282,11 @@ func (c *conn) read(view func(command.ReadOptions) bool) error {
 	if err != nil {
 		return err
 	}
+	return c.view(strict, view)
+}
+
+// view runs a confirmed read until its replies hold.
+func (c *conn) view(strict bool, view func(command.ReadOptions) bool) error {
 	mark := c.w.Len()
 	o := command.ReadOptions{Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
 	for {

@@ -21,7 +21,11 @@ func infoPersistence(s *Server, t *infoText) {
 	t.field("current_fork_perc", "0.00")
 	t.zeros("current_save_keys_processed", "current_save_keys_total")
 	t.field("rdb_changes_since_last_save", n.AppliedIndex-min(n.SnapshotIndex, n.AppliedIndex))
-	t.zeros("rdb_bgsave_in_progress")
+	saving := 0
+	if s.saving.Load() {
+		saving = 1
+	}
+	t.field("rdb_bgsave_in_progress", saving)
 	t.field("rdb_last_save_time", last.Unix())
 	t.field("rdb_last_bgsave_status", status)
 	t.field("rdb_last_bgsave_time_sec", -1)

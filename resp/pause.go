@@ -87,13 +87,3 @@ func (p *pauses) wait(ctx context.Context, read bool) {
 		t.Stop()
 	}
 }
-
-// state is what CLIENT LIST's and INFO's readers see of a pause: its end (zero: none) and whether it holds reads.
-func (p *pauses) state() (until time.Time, all bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.active.Load() || time.Now().After(p.until) {
-		return time.Time{}, false
-	}
-	return p.until, p.all
-}

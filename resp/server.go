@@ -67,9 +67,9 @@ type Server struct {
 
 // liveSettings are the settings that are looked at for every command.
 type liveSettings struct {
-	timeout, maxclients, bulkMax, queryMax            config.Live
-	minReplicas, minReplicasLag, slowerThan, logReads config.Live
-	serveStale, latencyMin                            config.Live
+	timeout, maxclients, bulkMax, queryMax  config.Live
+	minReplicas, minReplicasLag, slowerThan config.Live
+	serveStale, latencyMin                  config.Live
 }
 
 // NewServer returns a server that does not listen yet.

@@ -13,9 +13,7 @@ type session struct {
 	queue          []queuedCall
 	queueBytes     int64
 	watches        []command.Watch
-	// watchLost: WATCH was asked of another leader than EXEC would be.
-	watchLost bool
-	reply     replyMode
+	reply          replyMode
 	// consistency overrides the setting read-consistency; "" follows it.
 	consistency string
 	// executing: EXEC runs the connection's own commands, which must not block.

@@ -3,6 +3,7 @@ package resp
 import (
 	crand "crypto/rand"
 	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"sort"
 	"sync"
@@ -26,8 +27,10 @@ type stats struct {
 	keys     func() KeyCounters
 	tracking config.Live // latency-tracking
 
+	// byCmd is replaced whole, under mu, when a command is called for the first time: counting must not take a lock.
+	byCmd atomic.Pointer[map[*command.Spec]*cmdStats]
+
 	mu     sync.Mutex
-	byCmd  map[*command.Spec]*cmdStats
 	byCode map[string]int64
 	// keysBase is under mu.
 	keysBase KeyCounters
@@ -45,7 +48,9 @@ type cmdStats struct {
 const errorCodesMax = 128
 
 func newStats(keys func() KeyCounters, tracking config.Live) *stats {
-	return &stats{byCmd: make(map[*command.Spec]*cmdStats), byCode: make(map[string]int64), keys: keys, tracking: tracking}
+	s := &stats{byCode: make(map[string]int64), keys: keys, tracking: tracking}
+	s.byCmd.Store(&map[*command.Spec]*cmdStats{})
+	return s
 }
 
 // keyCounters are the state machine's counters since the last reset.
@@ -58,12 +63,17 @@ func (s *stats) keyCounters() KeyCounters {
 }
 
 func (s *stats) of(spec *command.Spec) *cmdStats {
+	if c := (*s.byCmd.Load())[spec]; c != nil {
+		return c
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.byCmd[spec]
+	all := maps.Clone(*s.byCmd.Load())
+	c := all[spec]
 	if c == nil {
 		c = &cmdStats{}
-		s.byCmd[spec] = c
+		all[spec] = c
+		s.byCmd.Store(&all)
 	}
 	return c
 }
@@ -109,7 +119,7 @@ func (s *stats) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keysBase = s.keys()
-	clear(s.byCmd)
+	s.byCmd.Store(&map[*command.Spec]*cmdStats{})
 	clear(s.byCode)
 }
 
@@ -121,10 +131,9 @@ type cmdLine struct {
 }
 
 func (s *stats) cmdLines() []cmdLine {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]cmdLine, 0, len(s.byCmd))
-	for spec, c := range s.byCmd {
+	byCmd := *s.byCmd.Load()
+	out := make([]cmdLine, 0, len(byCmd))
+	for spec, c := range byCmd {
 		out = append(out, cmdLine{spec.Name, c.calls.Load(), c.micros.Load(), c.failed.Load(), c.rejected.Load(), &c.latency})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })

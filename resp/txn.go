@@ -184,7 +184,13 @@ func (c *conn) execWrites(t txn, watches []command.Watch) {
 
 func (c *conn) execReads(t txn, watches []command.Watch) {
 	start := time.Now()
-	err := c.read(func(o command.ReadOptions) bool { return c.srv.backend.ViewTxn(watches, t.calls, o, c.w) })
+	view := func(o command.ReadOptions) bool { return c.srv.backend.ViewTxn(watches, t.calls, o, c.w) }
+	var err error
+	if len(t.fsm) == 0 && len(watches) == 0 {
+		err = c.view(false, view) // nothing of the data is read: no majority is needed
+	} else {
+		err = c.read(view)
+	}
 	if err != nil {
 		c.w.Error(readErrorText(err))
 		return

@@ -30,9 +30,10 @@ type RaftOptions struct {
 }
 
 // RaftTransport is raft's network transport over the authenticated streams of a Transport, without its heartbeat fast
-// path.
+// path, and with patience for peers that can't be reached (hold.go).
 type RaftTransport struct {
 	*raft.NetworkTransport
+	holder
 }
 
 // NewRaftTransport opens the raft layer of t and starts raft's transport on it. Close ends both, and leaves t open for
@@ -47,14 +48,15 @@ func NewRaftTransport(t *Transport, opts RaftOptions) *RaftTransport {
 	if opts.Logger == nil {
 		opts.Logger = hclog.NewNullLogger()
 	}
-	return &RaftTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:                t.RaftLayer(),
 		MaxPool:               opts.MaxPool,
 		MaxRPCsInFlight:       opts.MaxRPCsInFlight,
 		Timeout:               opts.Timeout,
 		ServerAddressProvider: opts.AddressProvider,
 		Logger:                opts.Logger,
-	})}
+	})
+	return &RaftTransport{NetworkTransport: network, holder: holder{released: make(chan struct{})}}
 }
 
 // SetHeartbeatHandler does nothing, so that heartbeats pass raft's main loop like every other message. The fast path
@@ -65,6 +67,7 @@ func (r *RaftTransport) SetHeartbeatHandler(func(rpc raft.RPC)) {}
 
 // Close stops the transport and closes all its streams.
 func (r *RaftTransport) Close() error {
+	r.Release()
 	err := r.NetworkTransport.Close() // closes the raft layer
 	r.CloseStreams()                  // forgets the pooled connections, which are closed by now
 	return err

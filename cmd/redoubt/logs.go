@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -30,7 +31,7 @@ func openLogs(cfg *config.Config) (*logs, error) {
 		l.file, out = f, f
 	}
 	l.slog = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l.level}))
-	l.raft = hclog.New(&hclog.LoggerOptions{Name: "raft", Output: out})
+	l.raft = hclog.New(&hclog.LoggerOptions{Name: "raft", Output: out, Exclude: newRepeats(time.Now).exclude})
 	_ = l.setLevel("", cfg.String("loglevel"))
 	cfg.OnChange("loglevel", l.setLevel)
 	return l, nil

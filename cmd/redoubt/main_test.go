@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -44,7 +45,8 @@ func program(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Env = append(os.Environ(), runMainEnv+"=1", passwordEnv+"=")
+	// The race detector's runtime would sleep for a second at each end of a process.
+	cmd.Env = append(os.Environ(), runMainEnv+"=1", passwordEnv+"=", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 
@@ -141,18 +143,17 @@ func (p *process) await(what string, ok func() bool) {
 	}
 }
 
+// The ports that tests listen on lie below those that Linux gives to outgoing connections: a node that is started again
+// must find its port free.
+const portMin, portMax = 12000, 32000
+
 // freePorts finds n loopback ports in a row that nobody listens on.
 func freePorts(t testing.TB, n int) int {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", devAddr(0))
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := l.Addr().(*net.TCPAddr).Port
-		free := first+n <= 65535
-		_ = l.Close()
-		for i := 1; i < n && free; i++ {
+		first := portMin + rand.IntN(portMax-portMin-n)
+		free := true
+		for i := 0; i < n && free; i++ {
 			l, err := net.Listen("tcp", devAddr(first+i))
 			if free = err == nil; free {
 				_ = l.Close()
@@ -224,12 +225,13 @@ func voters(st *cluster.ClusterStatus) int {
 	return n
 }
 
-// startCluster starts n nodes and waits until all vote.
+// startCluster starts n nodes and waits until all vote. Their timings are the patient ones: a busy machine must not make
+// them elect another leader in the middle of a test.
 func startCluster(t testing.TB, n int) []*node {
 	t.Helper()
-	nodes := []*node{newNode(t, "n1").start(t, "--bootstrap")}
+	nodes := []*node{newNode(t, "n1").start(t, "--bootstrap", "--raft-profile", "wan")}
 	for i := 2; i <= n; i++ {
-		nodes = append(nodes, newNode(t, "n"+strconv.Itoa(i)).start(t, "--join", nodes[0].resp))
+		nodes = append(nodes, newNode(t, "n"+strconv.Itoa(i)).start(t, "--join", nodes[0].resp, "--raft-profile", "wan"))
 	}
 	nodes[0].awaitCluster("all nodes vote", func(st *cluster.ClusterStatus) bool { return voters(st) == n })
 	return nodes

@@ -220,3 +220,13 @@ func (c *Cluster) CheckDigests() string {
 	})
 	return sum
 }
+
+// AwaitCaughtUp waits until the node has applied what the leader had applied when this was called, and returns how long
+// that took.
+func (n *Node) AwaitCaughtUp() time.Duration {
+	n.c.t.Helper()
+	want := n.c.Leader().InfoInt("raft", "raft_applied_index")
+	return n.c.AwaitWithin(AwaitTimeout, n.ID+" has caught up", func() bool {
+		return n.InfoInt("raft", "raft_applied_index") >= want
+	})
+}
