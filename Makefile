@@ -16,7 +16,7 @@ INTEGRATION := ./integration/...
 UNIT         = $(shell $(GO) list ./... | grep -v '/integration')
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz sim integration bench clean
+.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz sim integration bench bench-quick bench-go clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1	/' | expand -t 14
@@ -60,7 +60,14 @@ sim: ## simulated clusters under virtual time, with new seeds
 integration: test-deps ## whole clusters of real processes, and the comparison with redis-server
 	$(GO) test -count=1 -timeout $(TEST_LIMIT) $(INTEGRATION)
 
-bench: ## Go benchmarks of all packages
+BENCHFLAGS ?=
+bench: ## redoubt beside Redis, about 10 minutes; needs redis-server and redis-benchmark 7.0; BENCHFLAGS="-o bench.md"
+	$(GO) run ./integration/bench $(BENCHFLAGS)
+
+bench-quick: ## the same in about 80 seconds
+	$(GO) run ./integration/bench -quick $(BENCHFLAGS)
+
+bench-go: ## Go benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
 
 clean: ## remove what was built

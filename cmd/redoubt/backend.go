@@ -130,7 +130,9 @@ func (b *backend) KeyspaceInfo() []resp.KeyspaceInfo {
 	return out
 }
 
-func (b *backend) KeyCounters() resp.KeyCounters { return resp.KeyCounters(b.s.node.Machine().Counters()) }
+func (b *backend) KeyCounters() resp.KeyCounters {
+	return resp.KeyCounters(b.s.node.Machine().Counters())
+}
 
 func (b *backend) Shutdown() {
 	select {

@@ -1,5 +1,6 @@
-// Package respclient is a small client of RESP2 and RESP3 for tests: it shows replies as they came, whatever type they
-// have, and sends any bytes. It shares no code with the server, so that a mistake cannot hide on both sides.
+// Package respclient is a small client of RESP2 and RESP3, for the command line and for tests: it shows replies as they came,
+// whatever type they have, and sends any bytes. It shares no code with the server, so that a mistake cannot hide on both
+// sides.
 //
 // A Conn belongs to one goroutine at a time; Close may be called from any. No call waits longer than Timeout.
 package respclient
