@@ -87,14 +87,17 @@ type peersSeen struct {
 type peerSeen struct {
 	probe
 	at time.Time
+	// asked is this node's commit index when it put the question: what the other had to have applied to be caught up.
+	// Held against a later one, a node of a busy cluster would never be.
+	asked uint64
 }
 
 func newPeersSeen() *peersSeen { return &peersSeen{by: make(map[string]peerSeen)} }
 
-func (p *peersSeen) note(id string, pr probe, at time.Time) {
+func (p *peersSeen) note(id string, pr probe, at time.Time, asked uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.by[id] = peerSeen{pr, at}
+	p.by[id] = peerSeen{pr, at, asked}
 }
 
 func (p *peersSeen) get(id string) (peerSeen, bool) {
@@ -115,7 +118,7 @@ func (n *Node) probePeers(servers []raft.Server) { n.probeEach(servers, func() {
 
 // probeEach is probePeers that calls done once for each node other than this one, when it has answered or will not.
 func (n *Node) probeEach(servers []raft.Server, done func()) {
-	now := n.cfg.Clock.Now()
+	now, commit := n.cfg.Clock.Now(), n.raft.CommitIndex()
 	for _, s := range servers {
 		id := string(s.ID)
 		if id == n.cfg.NodeID {
@@ -127,7 +130,7 @@ func (n *Node) probeEach(servers []raft.Server, done func()) {
 				return
 			}
 			if pr, perr := decodeProbe(resp); perr == nil {
-				n.peersSeen.note(id, pr, n.cfg.Clock.Now())
+				n.peersSeen.note(id, pr, n.cfg.Clock.Now(), commit)
 			}
 		})
 	}
@@ -135,19 +138,21 @@ func (n *Node) probeEach(servers []raft.Server, done func()) {
 
 // lookAround probes the other nodes and waits for their answers, for a heartbeat's length at most. A decision that goes by
 // who is reachable begins with it: what a leader that was just elected knows of the others is old, or nothing.
-func (n *Node) lookAround(ctx context.Context) {
+func (n *Node) lookAround(ctx context.Context) { n.lookAroundFor(ctx, n.cfg.Profile.Heartbeat) }
+
+func (n *Node) lookAroundFor(ctx context.Context, limit time.Duration) {
 	servers := n.configuration().Servers
 	answered := make(chan struct{}, len(servers))
 	n.probeEach(servers, func() { answered <- struct{}{} })
-	limit := time.NewTimer(n.cfg.Profile.Heartbeat)
-	defer limit.Stop()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
 	for _, s := range servers {
 		if string(s.ID) == n.cfg.NodeID {
 			continue
 		}
 		select {
 		case <-answered:
-		case <-limit.C:
+		case <-timeout.C:
 			return
 		case <-ctx.Done():
 			return

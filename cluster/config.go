@@ -19,13 +19,14 @@ type Profile struct {
 	Election    time.Duration // a candidate that has no majority after one to two of these tries again
 	LeaderLease time.Duration // a leader that reaches no majority for this long steps down; at most Heartbeat
 	Commit      time.Duration // an idle leader tells followers the commit index this often
+	RPC         time.Duration // one exchange of raft's between two nodes may take this long; for the transport
 }
 
 // ProfileLAN is for nodes within a data centre; ProfileWAN for nodes with tens of milliseconds between them. Heartbeats
 // wait behind the follower's disk (transport.RaftTransport says why), so LAN leaves room for slow fsyncs.
 var (
-	ProfileLAN = Profile{Heartbeat: 350 * time.Millisecond, Election: 350 * time.Millisecond, LeaderLease: 300 * time.Millisecond, Commit: 10 * time.Millisecond}
-	ProfileWAN = Profile{Heartbeat: 2 * time.Second, Election: 2 * time.Second, LeaderLease: 1500 * time.Millisecond, Commit: 50 * time.Millisecond}
+	ProfileLAN = Profile{Heartbeat: 250 * time.Millisecond, Election: 250 * time.Millisecond, LeaderLease: 200 * time.Millisecond, Commit: 10 * time.Millisecond, RPC: 3 * time.Second}
+	ProfileWAN = Profile{Heartbeat: 2 * time.Second, Election: 2 * time.Second, LeaderLease: 1500 * time.Millisecond, Commit: 50 * time.Millisecond, RPC: 10 * time.Second}
 )
 
 // Clock is the node's idea of time: the wall clock decides expiry, elapsed time never runs backwards.

@@ -188,29 +188,40 @@ func follower(s *simtest.Sim) *simtest.Member {
 	return nil
 }
 
-// TestTransferToDeadNode: a transfer that can't work leaves the leader at work.
+// TestTransferToDeadNode: a transfer that can't work leaves the leader at work, also where the target is silent and the
+// message to it takes raft's long time out.
 func TestTransferToDeadNode(t *testing.T) {
-	simtest.Run(t, simtest.Options{}, func(s *simtest.Sim) {
-		t := s.T
-		s.Start(3)
-		l, dead := s.WaitLeader(), follower(s)
-		dead.Crash() // the leader believes it to be alive for a moment
-		ctx, cancel := ctxFor(10 * time.Second)
-		defer cancel()
-		if err := l.Node().TransferLeadership(ctx, dead.ID); err == nil {
-			t.Error("leadership went to a dead node")
-		}
-		if w := l.Write("SET", "k", "v"); w.Outcome != command.Applied {
-			t.Errorf("afterwards: %+v", w)
-		}
-		time.Sleep(3 * time.Second)
-		if l.Fatal() != nil || s.Leader() != l {
-			t.Errorf("the leader gave up: %v", l.Fatal())
-		}
-		if err := l.Node().TransferLeadership(ctx, "nobody"); !errors.Is(err, cluster.ErrNoSuchNode) {
-			t.Errorf("transfer to nobody: %v", err)
-		}
-	})
+	for _, silent := range []bool{false, true} {
+		t.Run(fmt.Sprint("silent ", silent), func(t *testing.T) {
+			simtest.Run(t, simtest.Options{RaftTimeout: 10 * time.Second}, func(s *simtest.Sim) {
+				t := s.T
+				s.Start(3)
+				l, dead := s.WaitLeader(), follower(s)
+				if silent {
+					s.Net.Cut(l.ID, dead.ID)
+				} else {
+					dead.Crash() // the leader believes it to be alive for a moment
+				}
+				ctx, cancel := ctxFor(10 * time.Second)
+				defer cancel()
+				if err := l.Node().TransferLeadership(ctx, dead.ID); err == nil {
+					t.Error("leadership went to a dead node")
+				}
+				failed := time.Now()
+				s.MustWrite("SET", "k", "v")
+				if took := time.Since(failed); took > 100*time.Millisecond {
+					t.Errorf("writes were refused for %s after the transfer had failed", took)
+				}
+				time.Sleep(3 * time.Second)
+				if l.Fatal() != nil || s.Leader() != l {
+					t.Fatalf("the leader gave up: %v", l.Fatal())
+				}
+				if err := l.Node().TransferLeadership(ctx, "nobody"); !errors.Is(err, cluster.ErrNoSuchNode) {
+					t.Errorf("transfer to nobody: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // TestDrain: a drained node hands over, does not keep leadership if it wins it, and leads again after undrain.

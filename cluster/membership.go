@@ -139,6 +139,9 @@ func (n *Node) admit(m fsm.Member) error {
 		if err := n.setServer(s, in, m); err != nil {
 			return err
 		}
+		if in {
+			n.log.Info("a node moved", "member", m.ID, "raft_addr", m.RaftAddr)
+		}
 	}
 	return n.recordMember(m)
 }
@@ -197,7 +200,7 @@ func (n *Node) demote(ctx context.Context, id string) error {
 	if s.Suffrage != raft.Voter {
 		return n.changeMember(id, func(m *fsm.Member) { m.Standby = true })
 	}
-	if err := n.safeWithout(id); err != nil {
+	if err := n.safeWithout(ctx, id); err != nil {
 		return err
 	}
 	if id == n.cfg.NodeID {
@@ -218,7 +221,7 @@ func (n *Node) remove(ctx context.Context, id string) error {
 		return fmt.Errorf("%w: %s", ErrNoSuchNode, id)
 	}
 	if s.Suffrage == raft.Voter {
-		if err := n.safeWithout(id); err != nil {
+		if err := n.safeWithout(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -269,15 +272,19 @@ func (n *Node) retryAdmin(ctx context.Context, req AdminRequest) error {
 	}
 }
 
-// safeWithout refuses what would leave the cluster without a working majority.
-func (n *Node) safeWithout(id string) error {
+// safeWithout refuses what would leave the cluster without a working majority. Nodes count by what they answer now: one
+// that died a moment ago would pass for reachable by its last answer.
+func (n *Node) safeWithout(ctx context.Context, id string) error {
+	asked := n.cfg.Clock.Now()
+	n.lookAroundFor(ctx, aliveWithin)
 	voters, alive := 0, 0
 	for _, s := range n.configuration().Servers {
 		if s.Suffrage != raft.Voter || string(s.ID) == id {
 			continue
 		}
 		voters++
-		if string(s.ID) == n.cfg.NodeID || n.alive(string(s.ID)) {
+		seen, ok := n.peersSeen.get(string(s.ID))
+		if string(s.ID) == n.cfg.NodeID || ok && !seen.at.Before(asked) {
 			alive++
 		}
 	}
@@ -303,7 +310,7 @@ const caughtUpEntries = 64
 
 func (n *Node) caughtUp(id string) bool {
 	s, ok := n.peersSeen.get(id)
-	return ok && n.alive(id) && s.applied+caughtUpEntries >= n.raft.CommitIndex() && s.term == n.raft.CurrentTerm()
+	return ok && n.alive(id) && s.applied+caughtUpEntries >= s.asked && s.term == n.raft.CurrentTerm()
 }
 
 func (n *Node) drain(ctx context.Context, id string, on bool) error {
@@ -311,7 +318,7 @@ func (n *Node) drain(ctx context.Context, id string, on bool) error {
 		id = n.cfg.NodeID
 	}
 	if on && id == n.cfg.NodeID {
-		if _, ok := n.chooseTarget(""); !ok {
+		if _, ok := n.chooseTarget("", nil); !ok {
 			return fmt.Errorf("%w: no other voter could take leadership over", ErrRefusedOp)
 		}
 	}

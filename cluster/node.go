@@ -125,7 +125,7 @@ func (n *Node) startRaft() (err error) {
 		// Raft remembers its vote across a restart, but not that it knew a leader.
 		time.Sleep(n.cfg.Profile.Heartbeat)
 	}
-	n.raft, err = raft.NewRaft(rc, n.applier, newLogCache(s.Log()), s.Stable(), s.Snapshots(), drainingTransport{n.cfg.Transport.(peerTransport)})
+	n.raft, err = raft.NewRaft(rc, n.applier, newLogCache(s.Log()), s.Stable(), s.Snapshots(), guardedTransport{n.cfg.Transport.(peerTransport), n.cfg.Profile.Election, n.goOwned})
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -164,6 +164,7 @@ func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		n.proposer.close(ErrClosed)
 		n.reader.close()
+		n.leaveRaft() // raft waits for its exchanges with other nodes; those to unreachable ones would take their time outs
 		err := n.stopRaft().Error()
 		close(n.closing)
 		if err != nil {
@@ -199,8 +200,8 @@ func (n *Node) stopRaft() raft.Future {
 	return n.stopped
 }
 
-// leaveRaft takes a node that has failed out of the group without waiting for its disk: a main loop that hangs in a
-// write would otherwise go on sending heartbeats, and no other node would be elected.
+// leaveRaft takes this node out of the group without waiting for its disk: a main loop that hangs in a write would
+// otherwise go on sending heartbeats, and no other node would be elected.
 func (n *Node) leaveRaft() {
 	_ = n.stopRaft()
 	if t, ok := n.cfg.Transport.(raft.WithClose); ok {

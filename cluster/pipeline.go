@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -19,17 +21,43 @@ func isPeerTransport(t raft.Transport) bool {
 	return ok
 }
 
-// drainingTransport keeps pipelines from locking up.
+// guardedTransport keeps raft from waiting for ever for another node, in two places.
 //
-// Raft's pipelined replication (v1.7.3, replication.go) stops reading a pipeline's answers at the first refusal, while
+// Pipelines: raft's pipelined replication (v1.7.3, replication.go) stops reading a pipeline's answers at the first refusal, while
 // its sender may be about to send once more. The transport's reader then waits for somebody to take the next answer, the
 // sender waits for the reader, and nobody is left to close the pipeline: the follower gets no more entries for the rest
 // of the term although heartbeats go on, a transfer to it hangs for ever, and so does raft's shutdown. So answers are
 // always taken here.
-type drainingTransport struct{ peerTransport }
+//
+// Leadership transfers: raft refuses all writes until the message to the target was answered, although it has given the
+// transfer up long before (raft.go, leaderLoop, where it waits for doneCh). So the answer is waited for no longer than
+// transferLimit here.
+type guardedTransport struct {
+	peerTransport
+	transferLimit time.Duration
+	run           func(f func()) // starts a goroutine that the node's Close waits for
+}
+
+var errTransferLimit = errors.New("the node that was to take leadership over did not answer in time")
+
+// TimeoutNow implements raft.Transport.
+func (t guardedTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	var answer raft.TimeoutNowResponse
+	done := make(chan error, 1)
+	t.run(func() { done <- t.peerTransport.TimeoutNow(id, target, args, &answer) })
+	limit := time.NewTimer(t.transferLimit)
+	defer limit.Stop()
+	select {
+	case err := <-done:
+		*resp = answer
+		return err
+	case <-limit.C:
+		return errTransferLimit
+	}
+}
 
 // AppendEntriesPipeline implements raft.Transport.
-func (t drainingTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
+func (t guardedTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
 	p, err := t.peerTransport.AppendEntriesPipeline(id, target)
 	if err != nil {
 		return nil, err

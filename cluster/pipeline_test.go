@@ -54,7 +54,7 @@ func TestPipelineWithoutReader(t *testing.T) {
 	inner := &fullPipeline{requests: make(chan raft.AppendFuture), done: make(chan raft.AppendFuture), stop: make(chan struct{})}
 	ended := make(chan struct{})
 	go func() { inner.answer(); close(ended) }()
-	p, err := drainingTransport{pipelineOnly{p: inner}}.AppendEntriesPipeline("n", "a")
+	p, err := guardedTransport{peerTransport: pipelineOnly{p: inner}}.AppendEntriesPipeline("n", "a")
 	if err != nil {
 		t.Fatal(err)
 	}

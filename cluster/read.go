@@ -167,17 +167,17 @@ func (t *tally) ask() {
 		t.done(t.check())
 		return
 	}
-	deadline := t.began.Add(t.n.cfg.Profile.Election)
+	deadline, commit := t.began.Add(t.n.cfg.Profile.Election), t.n.raft.CommitIndex()
 	for _, s := range t.peers {
 		id := string(s.ID)
 		t.n.cfg.Peers.Go(t.n.book.addrOf(s), methodProbe, nil, deadline, func(resp []byte, peer transport.Identity, err error) {
-			t.answer(id, resp, peer, err)
+			t.answer(id, commit, resp, peer, err)
 		})
 	}
 }
 
-// answer counts one voter's answer. It runs on the transport's goroutine.
-func (t *tally) answer(id string, resp []byte, peer transport.Identity, err error) {
+// answer counts one voter's answer; commit is the commit index when it was asked. It runs on the transport's goroutine.
+func (t *tally) answer(id string, commit uint64, resp []byte, peer transport.Identity, err error) {
 	ok, newer := false, false
 	var promise time.Time
 	if err == nil && peer.NodeID == id {
@@ -185,7 +185,7 @@ func (t *tally) answer(id string, resp []byte, peer transport.Identity, err erro
 			ok = p.term == t.l.term
 			newer = p.term > t.l.term
 			promise = t.began.Add(t.n.cfg.Profile.Heartbeat - p.contactAge)
-			t.n.peersSeen.note(id, p, t.n.cfg.Clock.Now())
+			t.n.peersSeen.note(id, p, t.n.cfg.Clock.Now(), commit)
 		}
 	}
 	t.mu.Lock()

@@ -45,25 +45,34 @@ func (n *Node) TransferLeadership(ctx context.Context, id string) error {
 			n.reader.blockLease(false)
 		}
 	}()
-	var err error
+	var last error
+	tried := make(map[string]bool, transferTries)
 	for range transferTries {
-		if err = n.transferOnce(ctx, l, id, &sent); err == nil || ctx.Err() != nil || errors.Is(err, ErrNoSuchNode) {
-			return err
+		target, ok := n.chooseTarget(id, tried)
+		if !ok {
+			return errors.Join(noTarget(id), last)
 		}
-		n.log.Warn("leadership transfer failed", "err", err)
+		tried[string(target.ID)] = true
+		if last = n.transferOnce(ctx, l, target, &sent); last == nil || ctx.Err() != nil {
+			return last
+		}
+		n.log.Warn("leadership transfer failed", "err", last)
 	}
-	return err
+	return last
 }
 
-func (n *Node) transferOnce(ctx context.Context, l *lead, id string, sent *bool) error {
-	target, ok := n.chooseTarget(id)
-	if !ok {
-		if id != "" {
-			return fmt.Errorf("%w: %s is no reachable voter", ErrNoSuchNode, id)
-		}
-		return fmt.Errorf("%w: no other voter is reachable", ErrNoSuchNode)
+func noTarget(id string) error {
+	if id != "" {
+		return fmt.Errorf("%w: %s is no reachable voter that may lead", ErrNoSuchNode, id)
 	}
+	return fmt.Errorf("%w: no other voter is reachable", ErrNoSuchNode)
+}
+
+func (n *Node) transferOnce(ctx context.Context, l *lead, target raft.Server, sent *bool) error {
 	n.drainFlights(ctx)
+	if err := n.awaitTarget(ctx, target); err != nil {
+		return err
+	}
 	n.log.Info("handing leadership over", "to", target.ID)
 	*sent = true
 	if err := n.wait(n.raft.LeadershipTransferToServer(target.ID, target.Address)); err != nil {
@@ -79,15 +88,39 @@ func (n *Node) transferOnce(ctx context.Context, l *lead, id string, sent *bool)
 	}
 }
 
+// awaitTarget waits until the target answers that it has this node's whole log, for an election's length at most. Raft
+// must not be asked to transfer to a node that its replication does not reach: a second such request blocks all writes
+// until the exchange under way there has timed out (raft v1.7.3, leadershipTransfer: the send to triggerDeferErrorCh heeds
+// no stop; hashicorp/raft #696).
+func (n *Node) awaitTarget(ctx context.Context, target raft.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Profile.Election)
+	defer cancel()
+	want, term := n.raft.LastIndex(), n.raft.CurrentTerm()
+	for {
+		resp, err := n.call(ctx, string(target.Address), methodProbe, nil)
+		if err == nil {
+			var p probe
+			if p, err = decodeProbe(resp); err == nil && p.term == term && p.lastIndex >= want {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(max(n.cfg.Profile.Commit, time.Millisecond)):
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("transfer to %s: it does not answer or has not caught up", target.ID), err)
+		}
+	}
+}
+
 // chooseTarget finds a voter that may take over: the one asked for, or the least behind of those that are reachable and
-// not drained.
-func (n *Node) chooseTarget(id string) (raft.Server, bool) {
+// not drained. Those in except have been tried.
+func (n *Node) chooseTarget(id string, except map[string]bool) (raft.Server, bool) {
 	var best raft.Server
 	var bestIndex uint64
 	found := false
 	for _, s := range n.configuration().Servers {
 		sid := string(s.ID)
-		if s.Suffrage != raft.Voter || sid == n.cfg.NodeID || (id != "" && sid != id) || !n.alive(sid) {
+		if s.Suffrage != raft.Voter || sid == n.cfg.NodeID || except[sid] || (id != "" && sid != id) || !n.alive(sid) {
 			continue
 		}
 		if m, ok := n.machine.Member(sid); ok && m.Drained {

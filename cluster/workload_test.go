@@ -17,6 +17,9 @@ import (
 // chaosSeeds is how many histories the normal run makes; REDOUBT_SIM_RUNS asks for more.
 func chaosSeeds(t *testing.T) []uint64 {
 	n := 20
+	if raceEnabled {
+		n = 10 // the detector makes them six times as slow
+	}
 	if testing.Short() {
 		n = 4
 	}
@@ -33,6 +36,8 @@ const chaosTime = 60 * time.Second
 func smallLogs(_ string, c *cluster.Config) {
 	c.SnapshotThreshold, c.TrailingLogs, c.SnapshotInterval = 300, 100, 2*time.Second
 	c.WriteTimeout, c.StallLimit = 4*time.Second, 4*time.Second
+	c.Profile = cluster.ProfileLAN
+	c.Profile.Commit = 40 * time.Millisecond // fewer idle messages: more histories in the same time
 }
 
 // workload is a number of clients, each with one operation at a time: registers, whose history is checked for

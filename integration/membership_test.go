@@ -14,9 +14,9 @@ import (
 	"github.com/redoubtdb/redoubt/integration/testcluster"
 )
 
-// joinMax is how long a node may take from its start to being a voter; most of it is the second that it must have been
-// caught up for.
-const joinMax = 3 * time.Second
+// joinMax is how long a node may take from its start to being a voter. On an idle machine it takes less than two seconds,
+// most of it the one that it must have been caught up for.
+const joinMax = 10 * time.Second
 
 // cli runs "redoubt cluster ..." against a node, as an operator would.
 func cli(t *testing.T, n *testcluster.Node, args ...string) (stdout, stderr string, code int) {
@@ -54,8 +54,9 @@ func refusedCLI(t *testing.T, n *testcluster.Node, why string, args ...string) {
 func join(t *testing.T, c *testcluster.Cluster, by *testcluster.Node, voters int) *testcluster.Node {
 	t.Helper()
 	n := c.Add()
+	n.Flags = []string{"--join", by.RespAddr}
 	start := time.Now()
-	n.Launch("--join", by.RespAddr)
+	n.Launch()
 	c.AwaitVoters(voters)
 	took := time.Since(start)
 	t.Logf("%s is a voter %s after its start", n.ID, took)
@@ -178,13 +179,12 @@ func TestOperateByCLI(t *testing.T) {
 	}
 
 	refusedCLI(t, c.Leader(), "no such node", "remove", "nobody")
+	// A node that went down this moment counts for nothing when another one is to go.
 	lead := c.Leader()
-	down := c.Followers()[0]
-	down.Term()
-	c.Await("the leader misses a node", func() bool {
-		_, errs, code := cli(t, lead, "remove", c.Followers()[0].ID)
-		return code == 1 && strings.Contains(errs, "no majority")
-	})
+	down, stays := c.Followers()[0], c.Followers()[1]
+	down.Kill9()
+	refusedCLI(t, lead, "no majority", "remove", stays.ID)
+	refusedCLI(t, lead, "no majority", "demote", stays.ID)
 	down.Restart()
 	c.AwaitVoters(3)
 }
@@ -194,10 +194,12 @@ func TestNodesMove(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 3})
 	load := c.StartLoad(testcluster.LoadOptions{Writers: 2, Pause: time.Millisecond})
 	load.AwaitAcks(100)
+	var moved []*testcluster.Node
 	move := func(n *testcluster.Node) {
 		n.Term()
 		n.RespAddr, n.RaftAddr = testcluster.FreeAddr(t), testcluster.FreeAddr(t)
 		n.Launch()
+		moved = append(moved, n)
 	}
 	settle := func(what string) {
 		t.Helper()
@@ -213,12 +215,25 @@ func TestNodesMove(t *testing.T) {
 			}
 			return true
 		})
+		c.Await("the log has all addresses", func() bool { // nodes that go down now will find each other by it
+			logs := ""
+			for _, n := range c.Nodes {
+				logs += n.Log()
+			}
+			for _, n := range moved {
+				if !strings.Contains(logs, "member="+n.ID+" raft_addr="+n.RaftAddr) {
+					return false
+				}
+			}
+			return true
+		})
 		t.Logf("%s: settled after %s", what, time.Since(start))
 	}
 	move(c.Followers()[0])
 	settle("one follower moved")
 	record := load.Stop() // it knows the old addresses only
 
+	moved = nil
 	lead := c.Leader()
 	for _, n := range c.Nodes {
 		if n != lead {
@@ -226,6 +241,7 @@ func TestNodesMove(t *testing.T) {
 		}
 	}
 	settle("two of three moved")
+	moved = nil
 	move(c.Leader())
 	settle("the leader moved")
 	record.Verify(c)
@@ -282,18 +298,21 @@ func TestStateWinsOverFlags(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 2})
 	lead, follower := c.Leader(), c.Followers()[0]
 	follower.Term()
-	follower.Restart("--bootstrap")
+	follower.Flags = []string{"--bootstrap"}
+	follower.Restart()
 	c.AwaitVoters(2)
 	if !strings.Contains(follower.Log(), "bootstrap is ignored") {
 		t.Error("the log does not say that bootstrap is ignored")
 	}
+	lead = c.Leader()
 	lead.Term()
-	lead.Restart("--join", follower.RespAddr)
+	lead.Flags = []string{"--join", follower.RespAddr}
+	lead.Restart()
 	c.AwaitVoters(2)
 	if !strings.Contains(lead.Log(), "join is ignored") {
 		t.Error("the log does not say that join is ignored")
 	}
-	if st := mustStatus(t, follower); len(st.Members) != 2 {
+	if st := mustStatus(t, c.Leader()); len(st.Members) != 2 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	redialMin = 20 * time.Millisecond
-	redialMax = time.Second
+	redialMax = 250 * time.Millisecond // reads wait for it: a round needs answers over these connections
 )
 
 // peer is the calling side towards one address: at most one connection at a time, made when a call needs it.

@@ -22,7 +22,7 @@ func (t raftTransport) Consumer() <-chan raft.RPC              { return t.e.cons
 func (t raftTransport) LocalAddr() raft.ServerAddress          { return raft.ServerAddress(t.e.addr) }
 func (t raftTransport) SetHeartbeatHandler(func(rpc raft.RPC)) {}
 
-// Close implements raft.WithClose: the process stays reachable for calls.
+// Close implements raft.WithClose: raft neither sends nor hears any more, but the process stays reachable for calls.
 func (t raftTransport) Close() error {
 	t.e.raftOnce.Do(func() { close(t.e.raftStopped) })
 	return nil
@@ -105,6 +105,11 @@ func call[R any](e *endpoint, id raft.ServerID, target raft.ServerAddress, cmd a
 
 // deliver brings a request to the raft at addr.
 func (e *endpoint) deliver(addr string, cmd any, data io.Reader, limit <-chan time.Time) (*endpoint, <-chan raft.RPCResponse, error) {
+	select {
+	case <-e.raftStopped: // the real layer closes its streams
+		return nil, nil, errStopped
+	default:
+	}
 	to, err := e.dial(addr, limit)
 	if err != nil {
 		return nil, nil, err

@@ -225,7 +225,8 @@ func (s *Sim) Leader() *Member {
 		if n == nil || !n.Leading() {
 			continue
 		}
-		if t := n.Status().Term; t > term {
+		// Who serves has applied the entry that began its term.
+		if t := n.Machine().Cluster().LeadTerm; t > term {
 			best, term = m, t
 		}
 	}

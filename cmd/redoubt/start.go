@@ -66,6 +66,9 @@ func (s *server) openStorage() error {
 		Path: s.cfg.String("dir"), NodeID: s.cfg.String("node-id"), LogStore: s.cfg.String("log-store"),
 		Fsync: mode, OnFailure: s.storageFailed, Logger: s.log, StallLimit: stallLimit,
 	})
+	if err == nil && s.cfg.Bool("bootstrap") && s.dir.Identity().HasState {
+		s.log.Info("this node has state: bootstrap is ignored")
+	}
 	return err
 }
 
@@ -141,7 +144,7 @@ func (s *server) nodeConfig(l *logs, book *cluster.AddressBook) cluster.Config {
 		BatchInflight: int(s.cfg.Int("batch-inflight")), QueueBytesMax: int(s.cfg.Bytes("proposal-queue-bytes")),
 		WriteTimeout: s.cfg.Duration("write-timeout-ms"), SnapshotThreshold: uint64(s.cfg.Int("snapshot-threshold")),
 		SnapshotInterval: s.cfg.Duration("snapshot-interval"), TrailingLogs: uint64(s.cfg.Int("trailing-logs")),
-		Transport: transport.NewRaftTransport(s.transport, transport.RaftOptions{AddressProvider: book, Logger: l.raft}),
+		Transport: transport.NewRaftTransport(s.transport, transport.RaftOptions{Timeout: profile.RPC, AddressProvider: book, Logger: l.raft}),
 		Peers:     s.transport, Storage: stores{s.dir}, Book: book, Logger: s.log, RaftLogger: l.raft,
 		OnLeadership: func(leading bool) {
 			if !leading {

@@ -39,9 +39,10 @@ type Cluster struct {
 type Node struct {
 	ID, Dir            string
 	RespAddr, RaftAddr string
+	// Flags are those that the node has beside its id, directory, addresses and the cluster's.
+	Flags []string
 
 	c      *Cluster
-	flags  []string
 	proc   *process
 	paused bool
 }
@@ -58,11 +59,13 @@ func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
 	c := New(t, o)
 	for i := range o.Nodes {
+		n := c.Add()
 		if i == 0 {
-			c.Add().Launch("--bootstrap")
+			n.Flags = []string{"--bootstrap"}
 		} else {
-			c.Add().Launch("--join", c.Nodes[0].RespAddr)
+			n.Flags = []string{"--join", c.Nodes[0].RespAddr}
 		}
+		n.Launch()
 	}
 	c.AwaitVoters(o.Nodes)
 	return c

@@ -21,20 +21,18 @@ type process struct {
 	exited chan struct{} // closed when the process has ended
 }
 
-// Launch starts the node's process, which must not run, and does not wait for anything. Its flags are those that it was
-// made with and extra ones, which win and are kept for the runs that follow.
+// Launch starts the node's process, which must not run, and does not wait for anything. extra are flags for this run.
 func (n *Node) Launch(extra ...string) {
 	n.c.t.Helper()
 	if n.Running() {
 		n.c.t.Fatalf("%s runs already", n.ID)
 	}
-	n.flags = append(n.flags, extra...)
 	f, err := os.OpenFile(n.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		n.c.t.Fatal(err)
 	}
 	defer f.Close()
-	cmd := exec.Command(Binary(n.c.t), n.args()...)
+	cmd := exec.Command(Binary(n.c.t), append(n.args(), extra...)...)
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = sysProcAttr()
 	if err := cmd.Start(); err != nil {
@@ -53,7 +51,7 @@ func (n *Node) args() []string {
 	if n.c.o.Password != "" {
 		args = append(args, "--requirepass", n.c.o.Password, "--masterauth", n.c.o.Password)
 	}
-	return append(append(args, n.c.o.Flags...), n.flags...)
+	return append(append(args, n.c.o.Flags...), n.Flags...)
 }
 
 // Running reports whether the node's process is there, paused or not.
@@ -129,7 +127,7 @@ func (n *Node) signal(s syscall.Signal) {
 	}
 }
 
-// Restart starts the node again, with further flags, and waits until it answers.
+// Restart starts the node again and waits until it answers. extra are flags for this run.
 func (n *Node) Restart(extra ...string) {
 	n.c.t.Helper()
 	n.Launch(extra...)
@@ -141,6 +139,9 @@ func (n *Node) logPath() string { return filepath.Join(n.c.dir, n.ID+".log") }
 // Log is everything that the node has printed, in all its runs.
 func (n *Node) Log() string {
 	b, err := os.ReadFile(n.logPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return "" // it has never run
+	}
 	if err != nil {
 		return fmt.Sprintf("(%v)", err)
 	}

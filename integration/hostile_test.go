@@ -1,0 +1,340 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redoubtdb/redoubt/integration/testcluster"
+	"github.com/redoubtdb/redoubt/internal/respclient"
+)
+
+const (
+	// pingMax is how long an honest client may have to wait while hostile ones are at work; on an idle machine it is far
+	// below a millisecond.
+	pingMax = 2 * time.Second
+	// rssSlack is what an attack may cost beside what it may make a connection hold, in bytes.
+	rssSlack = 64 << 20
+	// cpuMax is the time on a processor that one short attack may take.
+	cpuMax = time.Second
+
+	hostileTimeout = 20 * time.Second
+)
+
+// usage is what a process takes, as Linux tells it.
+type usage struct {
+	rss int64 // bytes
+	cpu time.Duration
+}
+
+func usageOf(t *testing.T, pid int) usage {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skip("no /proc on this system")
+	}
+	var u usage
+	for line := range strings.Lines(string(status)) {
+		if f := strings.Fields(line); f[0] == "VmRSS:" {
+			kb, err := strconv.ParseInt(f[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.rss = kb << 10
+		}
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the third field on
+	for _, s := range f[11:13] {
+		ticks, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.cpu += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return u
+}
+
+// pinger is an honest client beside the hostile ones.
+type pinger struct {
+	stop    chan struct{}
+	wg      sync.WaitGroup
+	longest time.Duration
+	err     error
+}
+
+func startPinger(conn *respclient.Conn) *pinger {
+	p := &pinger{stop: make(chan struct{})}
+	p.wg.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-p.stop:
+				return
+			}
+			start := time.Now()
+			v, err := conn.Do("PING")
+			if err != nil || v.Str != "PONG" {
+				p.err = fmt.Errorf("PING: %q, %w", v.Str, err)
+				return
+			}
+			p.longest = max(p.longest, time.Since(start))
+		}
+	})
+	return p
+}
+
+func (p *pinger) check(t *testing.T) {
+	t.Helper()
+	close(p.stop)
+	p.wg.Wait()
+	if p.err != nil || p.longest > pingMax {
+		t.Errorf("the longest PING took %s, %v", p.longest, p.err)
+	}
+}
+
+func dialRaw(t *testing.T, n *testcluster.Node) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", n.RespAddr, hostileTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(hostileTimeout))
+	return c
+}
+
+// malformed are inputs that the server must answer with an error, or close upon, at once and at no cost. body is sent
+// again and again until the server ends the connection or bodyBytes are sent.
+var malformed = []struct {
+	name, head string
+	body       string
+	bodyBytes  int
+	want       string
+}{
+	{"longest bulk", "*1\r\n$9223372036854775807\r\n", "", 0, "-ERR Protocol error: invalid bulk length\r\n"},
+	{"longest multibulk", "*9223372036854775807\r\n", "", 0, "-ERR Protocol error: invalid multibulk length\r\n"},
+	{"long multibulk", "*1000000000\r\n", "$1\r\na\r\n", 10 << 20, "-ERR Protocol error: invalid multibulk length\r\n"},
+	{"negative bulk", "*1\r\n$-5\r\n", "", 0, "-ERR Protocol error: invalid bulk length\r\n"},
+	{"bulk beyond the limit", "*2\r\n$3\r\nGET\r\n$2000000000\r\n", strings.Repeat("x", 64<<10), 600 << 20, "-ERR Protocol error: invalid bulk length\r\n"},
+	{"endless inline", "", strings.Repeat("x", 64<<10), 300 << 20, "-ERR Protocol error: too big inline request\r\n"},
+	{"endless length", "*", strings.Repeat("1", 64<<10), 300 << 20, "-ERR Protocol error: too big mbulk count string\r\n"},
+	{"no dollar", "*1\r\nPING\r\n", "", 0, "-ERR Protocol error: expected '$', got 'P'\r\n"},
+	{"unbalanced quotes", "GET \"k\r\n", "", 0, "-ERR Protocol error: unbalanced quotes in request\r\n"},
+	{"HTTP POST", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET owned 1\r\n", "", 0, ""},
+	{"HTTP Host", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET owned 1\r\n", "", 0, "-ERR wrong number of arguments for 'get' command\r\n"},
+}
+
+// TestHostileBytes sends what crashes or chokes careless servers, each on a connection of its own.
+func TestHostileBytes(t *testing.T) {
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
+	n := c.Leader()
+	for _, a := range malformed {
+		t.Run(a.name, func(t *testing.T) {
+			ping := startPinger(n.Dial())
+			before := usageOf(t, n.Pid())
+			conn := dialRaw(t, n)
+			if got := attack(conn, a.head, a.body, a.bodyBytes); got != a.want {
+				t.Errorf("answer %q, want %q", got, a.want)
+			}
+			ping.check(t)
+			now := usageOf(t, n.Pid())
+			if now.rss > before.rss+rssSlack || now.cpu > before.cpu+cpuMax {
+				t.Errorf("it cost %d MiB and %s of a processor", (now.rss-before.rss)>>20, now.cpu-before.cpu)
+			}
+		})
+	}
+	if v := n.Do("EXISTS", "owned"); v.Int != 0 {
+		t.Error("a command in the body of an HTTP request was executed")
+	}
+}
+
+// attack sends, and reads until the server ends the connection.
+func attack(conn net.Conn, head, body string, bodyBytes int) string {
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if _, err := io.WriteString(conn, head); err != nil {
+			return
+		}
+		for n := 0; n < bodyBytes; n += len(body) {
+			if _, err := io.WriteString(conn, body); err != nil {
+				return
+			}
+		}
+	}()
+	answer, err := io.ReadAll(conn)
+	_ = conn.Close()
+	<-sent
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Sprintf("%s (%v)", answer, err)
+	}
+	return string(answer)
+}
+
+// TestOneByteAPacket sends a long argument byte by byte: linear work, and no stack that grows with it.
+func TestOneByteAPacket(t *testing.T) {
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
+	n := c.Leader()
+	before := usageOf(t, n.Pid())
+	ping := startPinger(n.Dial())
+	conn := dialRaw(t, n)
+	const size = 100_000
+	for _, b := range respclient.AppendCommand(nil, "SET", "k", strings.Repeat("v", size)) {
+		if _, err := conn.Write([]byte{b}); err != nil { // TCP_NODELAY is Go's default: a packet a byte, mostly
+			t.Fatal(err)
+		}
+	}
+	reply := make([]byte, 5)
+	if _, err := io.ReadFull(conn, reply); err != nil || string(reply) != "+OK\r\n" {
+		t.Errorf("%q, %v", reply, err)
+	}
+	ping.check(t)
+	now := usageOf(t, n.Pid())
+	t.Logf("%d packets: %s of a processor, %d KiB", size, now.cpu-before.cpu, (now.rss-before.rss)>>10)
+	if now.rss > before.rss+rssSlack {
+		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
+	}
+	if v := n.Do("STRLEN", "k"); v.Int != size {
+		t.Errorf("STRLEN: %d", v.Int)
+	}
+}
+
+// TestUnreadReplies has clients ask for far more than they ever read. The server must hold no more than a reply and a
+// socket for each, and stop in good order although they never read.
+func TestUnreadReplies(t *testing.T) {
+	const (
+		clients, gets = 20, 1000
+		value         = 1 << 20
+	)
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1, Flags: []string{"--shutdown-timeout", "1"}})
+	n := c.Leader()
+	n.Do("SET", "k", strings.Repeat("v", value))
+	before := usageOf(t, n.Pid())
+	ping := startPinger(n.Dial())
+	pipeline := bytes.Repeat(respclient.AppendCommand(nil, "GET", "k"), gets)
+	var stuck []net.Conn
+	for range clients {
+		conn := dialRaw(t, n)
+		if _, err := conn.Write(pipeline); err != nil {
+			t.Fatal(err)
+		}
+		stuck = append(stuck, conn)
+	}
+	c.Await("all clients have replies that they do not read", func() bool {
+		list := n.Do("CLIENT", "LIST").Str
+		return strings.Count(list, " cmd=get ") >= clients
+	})
+	ping.check(t)
+	now := usageOf(t, n.Pid())
+	t.Logf("%d clients that do not read %d GiB: %d MiB", clients, clients*gets*value>>30, (now.rss-before.rss)>>20)
+	if limit := int64(clients*4*value + rssSlack); now.rss > before.rss+limit {
+		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
+	}
+	if exit := n.Term(); exit.Code != 0 || exit.Took > hostileTimeout/2 {
+		t.Errorf("with clients that do not read: exit status %d after %s", exit.Code, exit.Took)
+	}
+	for _, conn := range stuck {
+		_ = conn.Close()
+	}
+	n.Restart()
+	c.AwaitVoters(1)
+}
+
+// TestBeforeAuthentication: who has not logged in may send little.
+func TestBeforeAuthentication(t *testing.T) {
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1, Password: secret})
+	n := c.Leader()
+	before := usageOf(t, n.Pid())
+	big := strings.Repeat("x", 64<<10)
+	for _, a := range []struct{ head, body, want string }{
+		{"*2\r\n$4\r\nAUTH\r\n$1000000\r\n", big, "-ERR Protocol error: unauthenticated bulk length\r\n"},
+		{"*11\r\n", "$1\r\na\r\n", "-ERR Protocol error: unauthenticated multibulk length\r\n"},
+	} {
+		if got := attack(dialRaw(t, n), a.head, a.body, 300<<20); got != a.want {
+			t.Errorf("%q: answer %q, want %q", a.head, got, a.want)
+		}
+	}
+	conn := dialRaw(t, n)
+	if _, err := io.WriteString(conn, "SET k v\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	want := "-NOAUTH Authentication required.\r\n"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	if now := usageOf(t, n.Pid()); now.rss > before.rss+rssSlack {
+		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
+	}
+}
+
+const idleClients = 10_000
+
+// TestManyClients opens as many connections as maxclients allows, all idle, and one more.
+func TestManyClients(t *testing.T) {
+	count := idleClients
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if most := int(min(limit.Cur, 1<<20)) - 500; most < count { // Go has raised it to what is allowed
+		t.Logf("only %d connections: RLIMIT_NOFILE is %d", most, limit.Cur)
+		count = most
+	}
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
+	n := c.Leader()
+	honest := n.Dial()
+	if v, err := honest.Do("CONFIG", "SET", "maxclients", strconv.Itoa(count+1)); err != nil || v.IsError() {
+		t.Fatal(v, err)
+	}
+	before := usageOf(t, n.Pid())
+	ping := startPinger(honest)
+	idle := make([]net.Conn, 0, count)
+	defer func() {
+		for _, conn := range idle {
+			_ = conn.Close()
+		}
+	}()
+	start := time.Now()
+	for i := range count {
+		conn, err := net.DialTimeout("tcp", n.RespAddr, hostileTimeout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, conn)
+		if i%2 == 0 { // every second one is half a command behind
+			if _, err := io.WriteString(conn, "*1\r\n$4\r\nPI"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	took := time.Since(start)
+	ping.check(t)
+	const want = "-ERR max number of clients reached\r\n"
+	if got := attack(dialRaw(t, n), "", "", 0); got != want {
+		t.Errorf("one more: %q", got)
+	}
+	now := usageOf(t, n.Pid())
+	t.Logf("%d idle connections in %s: %d MiB, %d KiB each", count, took, (now.rss-before.rss)>>20, (now.rss-before.rss)/int64(count)>>10)
+	if now.rss > before.rss+int64(count)*(64<<10) {
+		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
+	}
+	if v, err := honest.Do("INFO", "stats"); err != nil || !strings.Contains(v.Str, "rejected_connections:1\r\n") {
+		t.Errorf("the refusal is not counted, %v", err)
+	}
+}
