@@ -16,7 +16,7 @@ INTEGRATION := ./integration/...
 UNIT         = $(shell $(GO) list ./... | grep -v '/integration')
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz sim integration bench bench-quick bench-go clean
+.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz fuzz-short sim integration bench bench-quick bench-go clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1	/' | expand -t 14
@@ -27,7 +27,7 @@ build: ## bin/redoubt
 run: build ## build, and run three nodes on this machine (ports 6379 to 6381, data in ./data)
 	bin/redoubt dev
 
-test: test-deps lint unit fuzz integration ## everything that CI runs
+test: test-deps lint unit fuzz-short integration ## everything that CI runs
 	@echo "make test: all passed"
 
 test-quick: fmt-check vet ## formatting, vet and the short unit tests, without the race detector
@@ -53,6 +53,9 @@ unit: ## unit tests with the race detector, fuzz seeds and simulated clusters am
 
 fuzz: ## every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
+
+fuzz-short: ## the parser's, entries', calls' and snapshots' targets for FUZZTIME; the seeds of all run as unit tests
+	scripts/fuzz.sh $(FUZZTIME) ./resp ./fsm ./transport
 
 sim: ## simulated clusters under virtual time, with new seeds
 	$(GO) test -count=1 -timeout $(TEST_LIMIT) ./cluster

@@ -99,7 +99,11 @@ func TestPausedLeader(t *testing.T) {
 	if v, err := conn.Do("SET", "k", "old"); err != nil || v.IsError() {
 		t.Fatal(v, err)
 	}
+	writing := old.Dial()
 	old.Pause()
+	if err := writing.Send("SET", "late", "1"); err != nil {
+		t.Fatal(err)
+	}
 	if err := conn.Send("GET", "k"); err != nil { // waits in the paused leader's socket
 		t.Fatal(err)
 	}
@@ -112,7 +116,13 @@ func TestPausedLeader(t *testing.T) {
 		t.Error("a deposed leader served a stale read")
 	}
 	t.Logf("the read that waited in the paused leader ended after %s: %s %v", time.Since(start), v.Str, err)
+	late, err := writing.Receive()
+	acked := err == nil && !late.IsError()
+	t.Logf("so did the write: %s %v", late.Str, err)
 	c.AwaitVoters(3)
+	if got := c.Leader().Do("EXISTS", "late"); acked && got.Int != 1 {
+		t.Error("a deposed leader acknowledged a write that is lost")
+	}
 	if v = c.Leader().Do("GET", "k"); v.Str != "new" {
 		t.Errorf("GET k: %+v", v)
 	}

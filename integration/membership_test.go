@@ -73,6 +73,9 @@ func TestGrowAndShrink(t *testing.T) {
 	load.AwaitAcks(100)
 	join(t, c, c.Followers()[0], 4) // by a follower's address
 	join(t, c, c.Followers()[1], 5)
+	small := load.Stop() // its clients know the first three nodes only
+	load = c.StartLoad(testcluster.LoadOptions{Writers: 2, Pause: time.Millisecond})
+	load.AwaitAcks(100)
 
 	lost := []*testcluster.Node{c.Leader(), c.Followers()[0]}
 	moment := time.Now()
@@ -117,6 +120,7 @@ func TestGrowAndShrink(t *testing.T) {
 	}
 	lead.Term()
 	c.AwaitVoters(3)
+	small.Verify(c)
 	record.Verify(c)
 }
 

@@ -1,9 +1,13 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +23,19 @@ type goRedis struct {
 	retries bool
 }
 
+// The library prints on stderr what it also returns as errors.
+func init() { redis.SetLogger(quiet{}) }
+
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
 // dialGoRedis makes clients with the library's own settings, or with its retries turned off.
 func dialGoRedis(retries bool) func(addr string) (testcluster.Client, error) {
 	return func(addr string) (testcluster.Client, error) {
 		o := &redis.Options{Addr: addr, Protocol: 2}
 		if !retries {
-			o.MaxRetries = -1
+			o.MaxRetries, o.DialerRetries = -1, 1
 		}
 		return &goRedis{redis.NewClient(o), retries}, nil
 	}
@@ -122,4 +133,88 @@ func TestHandOverUnderLoad(t *testing.T) {
 		t.Errorf("hand-overs left writes with an unknown end or without an answer: %s", record)
 	}
 	record.Verify(c)
+}
+
+// TestPipelinesAtHandOver: every command that a pipeline got into the server is answered, whatever becomes of its
+// leadership meanwhile, so that the client's count is right to the last increment.
+func TestPipelinesAtHandOver(t *testing.T) {
+	const clients, depth, handOvers = 4, 100, 5
+	c := testcluster.Start(t, testcluster.Options{Nodes: 3})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	counts := make([]int, clients)
+	torn := make([]int, clients)
+	for i := range clients {
+		addrs := c.Addrs()
+		wg.Go(func() {
+			pipeline := bytes.Repeat(respclient.AppendCommand(nil, "INCR", fmt.Sprintf("pipelined:%d", i)), depth)
+			for at := 0; ; at = (at + 1) % len(addrs) {
+				counted, partly := countUntilRefused(addrs[at], pipeline, depth, stop)
+				counts[i] += counted
+				if partly {
+					torn[i]++
+				}
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
+		})
+	}
+	for range handOvers {
+		to := c.Followers()[0]
+		to.Do("REPLICAOF", "NO", "ONE")
+		key := fmt.Sprintf("pipelined:%d", 0)
+		v := to.Do("GET", key).Str
+		c.Await("the pipelines go on at the new leader", func() bool { return to.Do("GET", key).Str != v })
+	}
+	close(stop)
+	wg.Wait()
+	lead := c.Leader()
+	for i, count := range counts {
+		got := lead.Do("GET", fmt.Sprintf("pipelined:%d", i)).Str
+		if got != strconv.Itoa(count) {
+			t.Errorf("client %d: %d increments were acknowledged, the counter is %s", i, count, got)
+		}
+		if torn[i] > 0 {
+			t.Errorf("client %d: %d pipelines were answered in part", i, torn[i])
+		}
+	}
+	t.Logf("acknowledged: %v", counts)
+}
+
+// countUntilRefused sends pipelines to an address for as long as it takes writes, and counts the acknowledged ones. Partly
+// reports that the last pipeline was answered in part only.
+func countUntilRefused(addr string, pipeline []byte, depth int, stop <-chan struct{}) (count int, partly bool) {
+	conn, err := respclient.Dial(addr)
+	if err != nil {
+		return 0, false
+	}
+	defer conn.Close()
+	for {
+		if conn.SendRaw(pipeline) != nil {
+			return count, false
+		}
+		refused := false
+		for i := range depth {
+			v, err := conn.Receive()
+			if err != nil {
+				return count, i > 0
+			}
+			if v.IsError() {
+				refused = true
+			} else {
+				count++
+			}
+		}
+		select {
+		case <-stop:
+			return count, false
+		default:
+		}
+		if refused {
+			return count, false
+		}
+	}
 }

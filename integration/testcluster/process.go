@@ -1,6 +1,7 @@
 package testcluster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -111,6 +112,23 @@ func (n *Node) Pause() {
 	n.c.t.Helper()
 	n.signal(syscall.SIGSTOP)
 	n.paused = true
+	n.c.Await(n.ID+" has stopped", func() bool { return stopped(n.Pid()) })
+}
+
+// stopped reports whether all threads of a process have stopped, which they do only some time after the signal was sent.
+// Where there is no /proc it believes so.
+func stopped(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return true
+	}
+	for _, path := range threads {
+		b, err := os.ReadFile(path)
+		if i := bytes.LastIndexByte(b, ')'); err == nil && i+2 < len(b) && b[i+2] != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 // Continue is the end of a Pause.

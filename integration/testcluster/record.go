@@ -2,7 +2,10 @@ package testcluster
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
 // Record is what the clients of a Load were told.
@@ -42,41 +45,60 @@ const (
 	verifyShow  = 10  // failures that are told one by one
 )
 
-// Verify reads everything back from the leader: acknowledged writes must be there, refused ones must not.
+// Verify reads everything back from the leader: acknowledged writes must be there, refused ones must not. Should
+// leadership move meanwhile it goes on at the next leader.
 func (r Record) Verify(c *Cluster) {
 	c.t.Helper()
-	r.VerifyAt(c, c.Leader())
+	r.verify(c, &source{c: c, node: c.Leader})
 }
 
 // VerifyAt reads from one node, which must have applied everything.
 func (r Record) VerifyAt(c *Cluster, n *Node) {
 	c.t.Helper()
+	r.verify(c, &source{c: c, node: func() *Node { return n }})
+}
+
+// source reads from a node, and again where the node closes the connection or refuses the read, as one does that loses
+// leadership.
+type source struct {
+	c    *Cluster
+	node func() *Node
+	conn *respclient.Conn
+}
+
+func (s *source) ask(args ...string) (texts []string) {
+	s.c.t.Helper()
+	s.c.Await(args[0]+" is answered", func() bool {
+		if s.conn == nil {
+			s.conn = s.node().Dial()
+		}
+		v, err := s.conn.Do(args...)
+		switch {
+		case err != nil || strings.HasPrefix(v.Str, "CLUSTERDOWN"):
+			_ = s.conn.Close()
+			s.conn = nil
+			return false
+		case v.IsError():
+			s.c.t.Fatalf("%s: %s", args[0], v.Str)
+		}
+		texts = v.Strings()
+		return true
+	})
+	return texts
+}
+
+func (r Record) verify(c *Cluster, s *source) {
+	c.t.Helper()
 	bad := append([]string(nil), r.l.bad...)
-	conn := n.Dial()
-	ask := func(args ...string) []string {
-		v, err := conn.Do(args...)
-		if err != nil || v.IsError() {
-			c.t.Fatalf("%s: %s: %v %s", n.ID, args[0], err, v.Str)
-		}
-		return v.Strings()
-	}
 	for _, w := range r.l.writers {
-		got := int64(0)
-		if text := ask("MGET", w.name+":n")[0]; text != "" {
-			if _, err := fmt.Sscan(text, &got); err != nil {
-				c.t.Fatal(err)
-			}
-		}
-		if got < w.counter || got > w.counter+w.open {
-			bad = append(bad, fmt.Sprintf("%s: the counter is %d; %d increments were acknowledged, %d are open", w.name, got, w.counter, w.open))
-		}
+		bad = append(bad, w.verifyCounter(s)...)
 		for from := 0; from < len(w.sets); from += verifyBatch {
 			to := min(from+verifyBatch, len(w.sets))
 			args := []string{"MGET"}
 			for i := from; i < to; i++ {
 				args = append(args, w.key(i))
 			}
-			for i, got := range ask(args...) {
+			for i, got := range s.ask(args...) {
 				bad = append(bad, w.judge(from+i, got)...)
 			}
 		}
@@ -88,6 +110,20 @@ func (r Record) VerifyAt(c *Cluster, n *Node) {
 		}
 		c.t.Error(b)
 	}
+}
+
+func (w *writer) verifyCounter(s *source) []string {
+	got := int64(0)
+	if text := s.ask("MGET", w.name+":n")[0]; text != "" {
+		var err error
+		if got, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	if got < w.counter || got > w.counter+w.open {
+		return []string{fmt.Sprintf("%s: the counter is %d; %d increments were acknowledged, %d are open", w.name, got, w.counter, w.open)}
+	}
+	return nil
 }
 
 // judge holds one key's value against the fate of the write that set it.
