@@ -21,7 +21,7 @@ const (
 )
 
 // probe is a voter's answer to "which term are you in", little endian: term u64, last log index u64, applied index u64,
-// milliseconds since it heard of the leader u64, wall clock in milliseconds u64.
+// milliseconds since it heard of the leader of that term u64, wall clock in milliseconds u64.
 type probe struct {
 	term, lastIndex, applied uint64
 	contactAge               time.Duration
@@ -53,17 +53,20 @@ func decodeProbe(b []byte) (probe, error) {
 	}, nil
 }
 
-// answerProbe runs on the transport's goroutine: it reads atomics only.
+// noContact is the answer of a node that knows no leader: raft notes a contact when it votes or steps down, too, and
+// would then vote for anybody.
+const noContact = time.Hour
+
+// answerProbe runs on the transport's goroutine: it never waits for raft.
 func (n *Node) answerProbe(_ transport.Identity, _, dst []byte) ([]byte, error) {
-	now := n.cfg.Clock.Now()
-	age := time.Duration(0)
-	if !n.Leading() {
-		age = time.Since(n.raft.LastContact()) // raft reads the machine's clock
+	p := probe{term: n.raft.CurrentTerm(), contactAge: noContact}
+	// raft reads the machine's clock
+	age := max(time.Since(n.raft.LastContact()), 0)
+	if _, leader := n.raft.LeaderWithID(); leader != "" && n.raft.CurrentTerm() == p.term { // so it is this term's leader
+		p.contactAge = min(age, noContact)
 	}
-	return probe{
-		term: n.raft.CurrentTerm(), lastIndex: n.raft.LastIndex(), applied: n.raft.AppliedIndex(),
-		contactAge: max(age, 0), wallMillis: now.UnixMilli(),
-	}.append(dst), nil
+	p.lastIndex, p.applied, p.wallMillis = n.raft.LastIndex(), n.raft.AppliedIndex(), n.cfg.Clock.Now().UnixMilli()
+	return p.append(dst), nil
 }
 
 // call is a node-to-node call that waits for its answer.

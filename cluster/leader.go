@@ -93,7 +93,9 @@ func (n *Node) establish(l *lead) {
 
 // beginTerm puts the first entries of a term into the log. What came before the term is applied when they are.
 func (n *Node) beginTerm(l *lead) error {
-	if n.machine.Cluster().LeadTerm != l.term { // else an earlier try got there after all
+	// An earlier try may have got there after all. The entry may also be another node's: then this one was deposed before
+	// it could ask for its term, and must not take the other's for its own.
+	if c := n.machine.Cluster(); c.LeadTerm != l.term || c.LeadID != n.cfg.NodeID {
 		if err := n.applyEntry(fsm.EntryLead, fsm.Lead{Term: l.term, NodeID: n.cfg.NodeID}, n.cfg.Clock.Now().UnixMilli()); err != nil {
 			return err
 		}
@@ -153,7 +155,7 @@ func (n *Node) applyRaw(kind fsm.EntryKind, body []byte, stamp int64) error {
 // wait is the deadline that raft's futures do not have.
 func (n *Node) wait(f raft.Future) error {
 	done := make(chan error, 1)
-	n.goOwned(func() { done <- f.Error() })
+	onEnd(f, func(err error) { done <- err })
 	t := time.NewTimer(n.cfg.WriteTimeout)
 	defer t.Stop()
 	select {
@@ -164,6 +166,13 @@ func (n *Node) wait(f raft.Future) error {
 	case <-n.closing:
 		return ErrClosed
 	}
+}
+
+// onEnd calls f, which must not block, with the end of one of raft's futures. Close does not wait for the goroutine that
+// does: when raft is shut down it drops what is committed and not applied yet, and says nothing to those who wait for it
+// (v1.7.3, fsm.go, runFSM).
+func onEnd(future raft.Future, f func(err error)) {
+	go func() { f(future.Error()) }()
 }
 
 const (

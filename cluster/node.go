@@ -53,6 +53,7 @@ type Node struct {
 	removed, removalHint atomic.Bool
 
 	lastSnapshot atomic.Pointer[time.Time]
+	lastAsked    atomic.Int64 // when a WAIT last asked the followers where they are, unix nanoseconds
 
 	// failing is closed by fatal, closing by Close.
 	failing   chan struct{}
@@ -252,13 +253,39 @@ func (n *Node) configuration() raft.Configuration {
 	return f.Configuration()
 }
 
-// Snapshot takes a snapshot now and shortens the log. raft.ErrNothingNewToSnapshot is no error here.
+const (
+	snapshotPatience = 2 * time.Second
+	snapshotRetry    = 20 * time.Millisecond
+)
+
+// Snapshot takes a snapshot now and shortens the log. raft.ErrNothingNewToSnapshot is no error here, and neither is that
+// raft takes none between the commit of a change of the membership and its application: that is waited for.
 func (n *Node) Snapshot() error {
-	err := n.raft.Snapshot().Error()
-	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
-		return nil
+	end := n.cfg.Clock.Now().Add(snapshotPatience)
+	for {
+		applied := n.machine.Index()
+		err := n.raft.Snapshot().Error()
+		if err == nil || errors.Is(err, raft.ErrNothingNewToSnapshot) {
+			return nil
+		}
+		if applied >= n.configurationIndex() || n.cfg.Clock.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(snapshotRetry):
+		case <-n.closing:
+			return ErrClosed
+		}
 	}
-	return err
+}
+
+// configurationIndex is where in the log raft's latest configuration stands.
+func (n *Node) configurationIndex() uint64 {
+	f := n.raft.GetConfiguration()
+	if f.Error() != nil {
+		return 0
+	}
+	return f.Index()
 }
 
 func systemEntropy() uint64 {

@@ -117,8 +117,8 @@ func (pr *proposer) step() bool {
 		return false
 	}
 	future := pr.n.raft.Apply(data, pr.n.cfg.WriteTimeout)
-	pr.n.goOwned(func() {
-		if err := future.Error(); err != nil {
+	onEnd(future, func(err error) {
+		if err != nil {
 			outcome, why := outcomeOf(err)
 			pr.abandon(fl.serial, outcome, why)
 		}

@@ -206,3 +206,18 @@ func TestStamperBeforeAnyStamp(t *testing.T) {
 		t.Errorf("%d, want %d", got, now.UnixMilli())
 	}
 }
+
+// TestLeaseOfAnEarlierTerm: a round that ends late must not extend the lease of the term that has begun since.
+func TestLeaseOfAnEarlierTerm(t *testing.T) {
+	n, _ := idleProposer(t, nil)
+	n.reader = newReader(n)
+	before, now := &lead{term: 1}, &lead{term: 2}
+	until := time.Now().Add(time.Hour)
+	n.lead.Store(now)
+	for _, l := range []*lead{before, now} {
+		n.reader.extendLease(&tally{n: n, l: l, need: 1, promises: []time.Time{until}})
+		if got := !n.reader.lease.IsZero(); got != (l == now) {
+			t.Errorf("extended by a round of term %d: %v", l.term, got)
+		}
+	}
+}

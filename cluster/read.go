@@ -163,8 +163,12 @@ func (n *Node) newTally(l *lead, done func(error)) *tally {
 }
 
 func (t *tally) ask() {
-	if t.need <= 0 || len(t.peers) == 0 { // the membership changed since the round was called for
+	switch {
+	case t.need <= 0: // the membership changed since the round was called for
 		t.done(t.check())
+		return
+	case len(t.peers) < t.need:
+		t.done(ErrNotConfirmed)
 		return
 	}
 	deadline, commit := t.began.Add(t.n.cfg.Profile.Election), t.n.raft.CommitIndex()
@@ -227,7 +231,8 @@ func (rd *reader) extendLease(t *tally) {
 	until := t.promises[t.need-1].Add(-t.n.cfg.Profile.Heartbeat / 10)
 	rd.leaseMu.Lock()
 	defer rd.leaseMu.Unlock()
-	if until.After(rd.lease) && !rd.blocked {
+	// What was promised to an earlier term holds no longer: its voters have forgotten that leader.
+	if until.After(rd.lease) && !rd.blocked && rd.n.lead.Load() == t.l {
 		rd.lease = until
 	}
 }
@@ -242,14 +247,17 @@ func (rd *reader) blockLease(on bool) {
 // ConfirmLease is ConfirmRead by the clock: it returns at once while a majority's promise to follow this leader lasts,
 // and runs a round otherwise. It is linearizable as long as the nodes' clocks run at rates less than 10 % apart.
 func (n *Node) ConfirmLease() error {
-	if n.lead.Load() == nil {
+	l := n.lead.Load()
+	if l == nil {
 		return ErrNotLeader
 	}
 	rd := n.reader
 	rd.leaseMu.Lock()
 	valid := n.cfg.Clock.Now().Before(rd.lease)
 	rd.leaseMu.Unlock()
-	if valid {
+	// The majority that promised counts this node in, and a node that has stepped down may vote for another before it
+	// takes notice here. Its term tells: voting raises it first.
+	if valid && n.raft.CurrentTerm() == l.term {
 		return nil
 	}
 	return n.ConfirmRead()

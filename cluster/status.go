@@ -287,6 +287,9 @@ func (n *Node) CountReplicas(index uint64) int {
 			voters++
 		}
 	}
+	if n.configurationIndex() > n.raft.CommitIndex() {
+		voters-- // a node that is being added may not have counted when the entry was committed
+	}
 	sure, count := voters/2, 0
 	for _, r := range n.Replicas() {
 		if r.Applied >= index {
@@ -306,7 +309,10 @@ func (n *Node) WaitReplicas(ctx context.Context, index uint64, want int) int {
 		if got >= want {
 			return got
 		}
-		n.probePeers(n.configuration().Servers)
+		now, last := n.cfg.Clock.Now().UnixNano(), n.lastAsked.Load()
+		if now-last > int64(period/2) && n.lastAsked.CompareAndSwap(last, now) { // one asks for all who wait
+			n.probePeers(n.configuration().Servers)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

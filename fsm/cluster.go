@@ -79,6 +79,9 @@ func (m *Machine) applyCluster(k EntryKind, index uint64, body []byte) error {
 		if err := json.Unmarshal(body, &l); err != nil {
 			return fmt.Errorf("%w: %w", ErrEntryCorrupt, err)
 		}
+		if c.leads[0].Term == l.Term && c.leads[0].NodeID == l.NodeID { // said twice: the first one was thought lost
+			return nil
+		}
 		c.leads[1], c.leads[0] = c.leads[0], leadStart{Term: l.Term, Index: index, NodeID: l.NodeID}
 	case EntryMember:
 		var mem Member

@@ -83,6 +83,10 @@ func swapdb(tx *Tx, c *command.Call, r command.Reply) {
 	tx.m.seq++
 	tx.dirty++
 	tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a]
+	// Names that were absent may have come and gone by this: to a WATCH every absent name counts as touched.
+	for i := range tx.m.born {
+		tx.m.born[i] = tx.m.seq
+	}
 	tx.selectDB(tx.db)
 	r.Simple("OK")
 }

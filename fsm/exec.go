@@ -112,11 +112,17 @@ func (m *Machine) runUnit(tx *Tx, u *command.Unit, r command.Reply) error {
 	return nil
 }
 
-// runLogged executes a call that stands in the log. A command or database that this build does not know is no input
-// error: the proposer knew it, so going on would diverge.
+// runLogged executes a call that stands in the log. A command that this build does not know is no input error: the
+// proposer knew it, so going on would diverge. A database that is not there is one: how many there are is part of the
+// state, and a client may have chosen its own before the node knew.
 func (m *Machine) runLogged(tx *Tx, c *command.Call, r command.Reply) error {
-	if c.Spec = table.Lookup(c.Args); c.Spec == nil || executors[c.Spec] == nil || !c.Spec.ArityOK(len(c.Args)) || c.DB >= len(m.dbs) {
+	if c.Spec = table.Lookup(c.Args); c.Spec == nil || executors[c.Spec] == nil || !c.Spec.ArityOK(len(c.Args)) {
 		return ErrEntryVersion
+	}
+	if c.DB < 0 || c.DB >= len(m.dbs) {
+		r.Error(command.ErrDBIndex)
+		r.EndCall()
+		return nil
 	}
 	tx.nextCall(c.DB)
 	tx.reads = r != command.Discard && c.Spec.Is(command.ReadOnly)
@@ -140,7 +146,7 @@ func run(tx *Tx, c *command.Call, r command.Reply) {
 func (m *Machine) watchesHold(ws []command.Watch) bool {
 	for i := range ws {
 		w := &ws[i]
-		if w.DB >= len(m.dbs) {
+		if w.DB < 0 || w.DB >= len(m.dbs) {
 			return false
 		}
 		version, born := m.watchState(w.DB, w.Key)
@@ -152,6 +158,9 @@ func (m *Machine) watchesHold(ws []command.Watch) bool {
 }
 
 func (m *Machine) watchState(db int, key []byte) (version, born uint64) {
+	if db >= len(m.dbs) {
+		return 0, 0
+	}
 	hash := m.cluster.hash.sum(key)
 	if it := m.dbs[db].get(hash, key); it != nil && !it.expired(m.now) {
 		return it.version, 0

@@ -84,50 +84,45 @@ func (ks *keyspace) get(hash uint64, key []byte) *item {
 // put enters an item made in the current generation, replacing the one of the same name.
 func (ks *keyspace) put(hash uint64, it *item, gen uint32) {
 	it.next = nil
-	prev, replaced := ks.items.Set(hash, it)
-	if !replaced {
+	var old *item
+	if prev, replaced := ks.items.Set(hash, it); replaced {
+		it.next, old = without(prev, it.key, gen)
+	}
+	if old == nil {
 		ks.keys++
 	} else {
-		rest, found := without(prev, it.key, gen)
-		it.next = rest
-		if !found {
-			ks.keys++
-		} else {
-			ks.dropDeadline(hash, found, prev, it.key)
-		}
+		ks.dropDeadline(hash, old)
 	}
 	if it.expireAt != 0 {
 		ks.deadlines.Set(deadline{it.expireAt, hash, it.key})
 	}
 }
 
-// dropDeadline forgets the deadline of the item called key in the chain that begins at first.
-func (ks *keyspace) dropDeadline(hash uint64, found bool, first *item, key string) {
-	for it := first; found && it != nil; it = it.next {
-		if it.key == key && it.expireAt != 0 {
-			ks.deadlines.Delete(deadline{it.expireAt, hash, key})
-			return
-		}
+// dropDeadline forgets the deadline of an item that is no more.
+func (ks *keyspace) dropDeadline(hash uint64, it *item) {
+	if it.expireAt != 0 {
+		ks.deadlines.Delete(deadline{it.expireAt, hash, it.key})
 	}
 }
 
-// without returns the chain less the item called key, copying the links that a snapshot may see.
-func without(first *item, key string, gen uint32) (rest *item, found bool) {
+// without takes the item called key out of a chain: it returns the rest, with copies of the links that a snapshot may
+// see, and the item, nil where there was none.
+func without(first *item, key string, gen uint32) (rest, old *item) {
 	if first == nil {
-		return nil, false
+		return nil, nil
 	}
 	if first.key == key {
-		return first.next, true
+		return first.next, first
 	}
-	tail, found := without(first.next, key, gen)
-	if !found {
-		return first, false
+	tail, old := without(first.next, key, gen)
+	if old == nil {
+		return first, nil
 	}
 	if first.gen != gen {
 		first = first.clone(gen)
 	}
 	first.next = tail
-	return first, true
+	return first, old
 }
 
 func (it *item) clone(gen uint32) *item {
@@ -141,11 +136,11 @@ func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
 	if !ok {
 		return
 	}
-	rest, found := without(first, key, gen)
-	if !found {
+	rest, old := without(first, key, gen)
+	if old == nil {
 		return
 	}
-	ks.dropDeadline(hash, true, first, key)
+	ks.dropDeadline(hash, old)
 	if rest == nil {
 		ks.items.Delete(hash)
 	} else {
@@ -156,9 +151,7 @@ func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
 
 // setDeadline changes the deadline of an item of the current generation.
 func (ks *keyspace) setDeadline(hash uint64, it *item, at int64) {
-	if it.expireAt != 0 {
-		ks.deadlines.Delete(deadline{it.expireAt, hash, it.key})
-	}
+	ks.dropDeadline(hash, it)
 	it.expireAt = at
 	if at != 0 {
 		ks.deadlines.Set(deadline{at, hash, it.key})

@@ -25,6 +25,8 @@ type Machine struct {
 	mu sync.RWMutex
 	state
 
+	// failed: an entry could not be applied, or only in part. Nothing may be read any more.
+	failed bool
 	// gen is raised by every snapshot: what was made in an older generation may be seen by one.
 	gen uint32
 	// reader decodes units. It keeps its buffers between entries.
@@ -95,26 +97,30 @@ func (b Batch) Skip(index uint64) { b.m.index = index }
 // Apply runs one entry. targets, on the node that proposed it, receive the replies. An error (ErrEntryVersion,
 // ErrEntryCorrupt) means that the node must stop.
 func (b Batch) Apply(index uint64, data []byte, targets []Target) error {
+	if err := b.apply(index, data, targets); err != nil {
+		b.m.failed = true
+		return fmt.Errorf("apply index %d: %w", index, err)
+	}
+	return nil
+}
+
+func (b Batch) apply(index uint64, data []byte, targets []Target) error {
 	m := b.m
 	h, body, err := DecodeEntry(data)
 	if err != nil {
-		return fmt.Errorf("apply index %d: %w", index, err)
+		return err
 	}
 	m.index = index
 	m.now = max(m.now, h.Time)
 	switch h.Kind {
 	case EntryCalls:
-		err = m.applyUnits(body, h.Seed, targets)
+		return m.applyUnits(body, h.Seed, targets)
 	case EntryExpire:
-		err = m.applyExpire(body)
+		return m.applyExpire(body)
 	case EntryTick:
-	default:
-		err = m.applyCluster(h.Kind, index, body)
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("apply index %d: %w", index, err)
-	}
-	return nil
+	return m.applyCluster(h.Kind, index, body)
 }
 
 // Apply runs one entry on its own.

@@ -11,10 +11,18 @@ func (m *Machine) View(calls []command.Call, o command.ReadOptions, r command.Re
 	defer m.mu.RUnlock()
 	tx := m.readTx(o)
 	for i := range calls {
+		if m.failed {
+			r.Error(errFailedRead)
+			r.EndCall()
+			continue
+		}
 		m.readCall(&tx, &calls[i], r)
 	}
 	return m.endRead(&tx)
 }
+
+// errFailedRead answers reads on a machine that could not apply an entry: the node is about to stop.
+const errFailedRead = "CLUSTERDOWN this node could not apply the log and stops; the read was not served"
 
 // endRead reports whether the replies hold; then they count.
 func (m *Machine) endRead(tx *Tx) bool {
@@ -28,11 +36,18 @@ func (m *Machine) endRead(tx *Tx) bool {
 func (m *Machine) ViewTxn(watches []command.Watch, calls []command.Call, o command.ReadOptions, r command.Reply) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	if m.failed {
+		r.Error(errFailedRead)
+		return true
+	}
+	tx := m.readTx(o)
+	if tx.watchesLate(watches) {
+		return false
+	}
 	if !m.watchesHold(watches) {
 		r.NullArray()
 		return true
 	}
-	tx := m.readTx(o)
 	r.Array(len(calls))
 	for i := range calls {
 		if len(calls[i].Args) == 0 {
@@ -44,6 +59,21 @@ func (m *Machine) ViewTxn(watches []command.Watch, calls []command.Call, o comma
 	return m.endRead(&tx)
 }
 
+// watchesLate reports whether a watched key's deadline has passed for the reader's clock but not in log time: whether the
+// key is still as it was is known once the log has moved.
+func (tx *Tx) watchesLate(watches []command.Watch) bool {
+	for i := range watches {
+		w := &watches[i]
+		if w.DB < 0 || w.DB >= len(tx.m.dbs) {
+			continue
+		}
+		if it := tx.m.dbs[w.DB].get(tx.m.cluster.hash.sum(w.Key), w.Key); it != nil {
+			tx.present(it)
+		}
+	}
+	return tx.late
+}
+
 func (m *Machine) readTx(o command.ReadOptions) Tx {
 	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, reads: true}
 }
@@ -51,6 +81,7 @@ func (m *Machine) readTx(o command.ReadOptions) Tx {
 func (m *Machine) readCall(tx *Tx, c *command.Call, r command.Reply) {
 	if c.DB >= len(m.dbs) {
 		r.Error(command.ErrDBIndex)
+		r.EndCall()
 		return
 	}
 	tx.selectDB(c.DB)

@@ -8,8 +8,8 @@ import (
 
 // killFilter are the options of CLIENT KILL; all that are set must fit.
 type killFilter struct {
-	id          int64 // 0: any
-	addr, laddr string
+	id          int64   // 0: any
+	addr, laddr *string // nil: any; the empty text fits none
 	kind        clientType
 	typed       bool
 	maxAge      time.Duration // 0: any
@@ -18,11 +18,12 @@ type killFilter struct {
 
 const defaultUser = "default"
 
+// parseKill reads option by option, so that the first one that is wrong decides the error.
 func parseKill(args [][]byte) (f killFilter, errText string) {
-	if len(args)%2 != 0 {
-		return f, command.ErrSyntax
-	}
 	for i := 0; i < len(args); i += 2 {
+		if i+1 == len(args) {
+			return f, command.ErrSyntax
+		}
 		option, value := args[i], args[i+1]
 		switch {
 		case word(option, "id"):
@@ -37,9 +38,9 @@ func parseKill(args [][]byte) (f killFilter, errText string) {
 			}
 			f.typed = true
 		case word(option, "addr"):
-			f.addr = string(value)
+			f.addr = textOf(value)
 		case word(option, "laddr"):
-			f.laddr = string(value)
+			f.laddr = textOf(value)
 		case word(option, "user"):
 			if string(value) != defaultUser {
 				return f, "ERR No such user '" + clipText(value) + "'"
@@ -61,6 +62,11 @@ func parseKill(args [][]byte) (f killFilter, errText string) {
 	return f, ""
 }
 
+func textOf(b []byte) *string {
+	s := string(b)
+	return &s
+}
+
 const maxAgeSeconds = 100 * 365 * 24 * 3600 // older than any connection; keeps the arithmetic in range
 
 func (f *killFilter) fits(self, o *conn) bool {
@@ -68,8 +74,8 @@ func (f *killFilter) fits(self, o *conn) bool {
 	case o == self && !f.withSelf,
 		f.id != 0 && o.id != f.id,
 		f.typed && o.clientType() != f.kind,
-		f.addr != "" && o.nc.RemoteAddr().String() != f.addr,
-		f.laddr != "" && o.nc.LocalAddr().String() != f.laddr,
+		f.addr != nil && o.nc.RemoteAddr().String() != *f.addr,
+		f.laddr != nil && o.nc.LocalAddr().String() != *f.laddr,
 		f.maxAge != 0 && self.srv.now().Sub(o.shared.created) < f.maxAge:
 		return false
 	}
@@ -81,7 +87,7 @@ func clientKill(c *conn, args [][]byte) {
 	old := len(args) == 3
 	f := killFilter{withSelf: true}
 	if old {
-		f.addr = string(args[2])
+		f.addr = textOf(args[2])
 	} else {
 		var errText string
 		if f, errText = parseKill(args[2:]); errText != "" {

@@ -56,7 +56,7 @@ func configGet(c *conn, args [][]byte) {
 
 func configSet(c *conn, args [][]byte) {
 	if len(args)%2 != 0 {
-		c.w.Error("ERR wrong number of arguments for 'config|set' command")
+		c.w.Error(command.ErrSyntax)
 		return
 	}
 	pairs := make([][2]string, 0, (len(args)-2)/2)

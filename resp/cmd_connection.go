@@ -3,6 +3,8 @@ package resp
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"math"
 	"strings"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
@@ -60,10 +62,12 @@ func echo(c *conn, args [][]byte) { c.w.Bulk(args[1]) }
 // parseDB reads a database number; errText is Redis's, "" if it is one.
 func (c *conn) parseDB(arg []byte) (n int, errText string) {
 	v, ok := ParseInt64(arg)
-	if !ok || v < -1<<31 || v > 1<<31-1 {
+	switch {
+	case !ok:
 		return 0, command.ErrNotInteger
-	}
-	if v < 0 || v >= int64(c.srv.backend.Databases()) {
+	case v < math.MinInt32 || v > math.MaxInt32:
+		return 0, fmt.Sprintf("ERR value is out of range, value must between %d and %d", math.MinInt32, math.MaxInt32)
+	case v < 0 || v >= int64(c.srv.backend.Databases()):
 		return 0, command.ErrDBIndex
 	}
 	return int(v), ""
@@ -85,7 +89,11 @@ func quit(c *conn, _ [][]byte) {
 }
 
 func reset(c *conn, _ [][]byte) {
+	skipped := c.reply == replySkip
 	c.resetSession()
+	if skipped {
+		c.reply = replySkip // of this very command
+	}
 	c.shared.mu.Lock()
 	c.shared.name = ""
 	c.shared.mu.Unlock()

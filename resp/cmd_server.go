@@ -86,6 +86,7 @@ func (s *Server) startSnapshot(done chan<- error) bool {
 	}
 	go func() {
 		err := s.backend.Snapshot()
+		s.saveFailed.Store(err != nil)
 		s.saving.Store(false)
 		if err != nil {
 			s.log.Warn("snapshot", "err", err)

@@ -32,6 +32,9 @@ type conn struct {
 
 	session
 	lastIndex uint64 // log index of the connection's last write, for WAIT
+	// led: this node led when the client came or at one of its reads. Then it is not served as by a follower once the node
+	// has lost leadership, not even in the moment before the connection is closed for that.
+	led bool
 
 	// shared is what CLIENT LIST and CLIENT KILL of other connections look at.
 	shared shared
@@ -97,6 +100,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.rd = NewReader(countedReads{nc, s.stats}, nil)
 	c.followLimits()
 	c.prop = command.NewProposal(c.w)
+	c.led = s.backend.Leading()
 	c.shared.created = s.now()
 	c.shared.lastUsed.Store(c.shared.created.UnixNano())
 	c.shared.proto.Store(RESP2)
@@ -127,8 +131,9 @@ func (c *conn) serve() {
 			open = c.sendLarge() && open
 		}
 		if err != nil {
-			c.flush()
-			c.lastWords(err)
+			if c.answer() { // what came before is executed, and told
+				c.lastWords(err)
+			}
 			return
 		}
 		if !c.answer() || !open || (c.shared.closing.Load() && !c.rd.Buffered()) {

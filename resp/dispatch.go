@@ -105,21 +105,35 @@ func (c *conn) goodReplicas() int64 {
 	return good
 }
 
-// refuseStale is replica-serve-stale-data: a follower that hears of no leader may be told not to answer.
+// refuseStale is replica-serve-stale-data: a follower that hears of no leader may be told not to answer. One that has no
+// data yet never does.
 func (c *conn) refuseStale() string {
 	if c.srv.live.serveStale.Bool() || c.srv.backend.Leading() {
-		return ""
+		return c.refuseLoading()
 	}
 	if up, _ := c.srv.backend.LinkUp(); !up {
 		return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
 	}
+	return c.refuseLoading()
+}
+
+func (c *conn) refuseLoading() string {
+	if c.srv.backend.Loading() {
+		return "LOADING Redis is loading the dataset in memory"
+	}
 	return ""
 }
+
+// errExecRefused stands before the reason where EXEC itself does not pass the gate, which ends its transaction.
+const errExecRefused = "EXECABORT Transaction discarded because of: "
 
 // reject answers a command that did not pass the gate. Inside MULTI it makes EXEC fail.
 func (c *conn) reject(spec *command.Spec, text string) {
 	c.flush()
-	if c.inMulti {
+	if spec != nil && spec.Name == "exec" {
+		c.endMulti()
+		text = errExecRefused + strings.TrimPrefix(text, "ERR ")
+	} else if c.inMulti {
 		c.dirty = true
 	}
 	c.srv.stats.rejectedCall(spec, ErrorCode(text))
@@ -192,6 +206,7 @@ func (c *conn) flushWrites() {
 	if c.prop.Outcome == command.Applied {
 		c.lastIndex = c.prop.Index
 	} else {
+		c.dropReplies(mark)
 		text := outcomeText(c.prop.Outcome, c.prop.Err)
 		for i := range c.pending {
 			if c.pending[i].units > 0 {
@@ -205,6 +220,12 @@ func (c *conn) flushWrites() {
 	clear(c.pending)
 	c.pending = c.pending[:0]
 	c.prop.Reset()
+}
+
+// dropReplies drops what the state machine wrote from mark on and does not stand for.
+func (c *conn) dropReplies(mark int) {
+	c.w.Truncate(mark)
+	c.codes = c.w.TakeCalls(c.codes[:0])
 }
 
 // outcomeText puts the end of a proposal that was not applied into Redis's words. Codes that clients retry by
@@ -288,19 +309,17 @@ func (c *conn) read(view func(command.ReadOptions) bool) error {
 // view runs a confirmed read until its replies hold.
 func (c *conn) view(strict bool, view func(command.ReadOptions) bool) error {
 	mark := c.w.Len()
-	o := command.ReadOptions{Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
+	o := command.ReadOptions{Clock: c.srv.now().UnixMilli(), Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
+	if strict {
+		o.Clock = c.srv.backend.LogTime()
+	}
 	for {
-		if strict {
-			o.Clock = c.srv.backend.LogTime()
-		} else {
-			o.Clock = c.srv.now().UnixMilli()
-		}
 		if view(o) {
 			return nil
 		}
-		// A key's deadline has passed by the leader's clock but not by the log's: the log moves first.
-		c.w.Truncate(mark)
-		c.codes = c.w.TakeCalls(c.codes[:0])
+		// A key's deadline has passed by the leader's clock but not by the log's: the log moves first. The clock stays:
+		// by a later one a read of many keys would find others that have expired meanwhile, again and again.
+		c.dropReplies(mark)
 		if err := c.srv.backend.AdvanceTime(); err != nil {
 			return err
 		}
@@ -316,6 +335,9 @@ func (c *conn) confirm() (strict bool, err error) {
 		return false, command.ErrNotLeader
 	}
 	if !b.Leading() {
+		if c.led {
+			return false, command.ErrNotLeader // Demoted is about to say so
+		}
 		if c.srv.cfg.String("follower-read-consistency") != "linearizable" || c.consistency == "stale" {
 			return false, nil
 		}
@@ -323,6 +345,7 @@ func (c *conn) confirm() (strict bool, err error) {
 		defer cancel()
 		return false, b.ConfirmFollowerRead(ctx)
 	}
+	c.led = true
 	switch c.readConsistency() {
 	case "stale":
 		return true, nil

@@ -21,6 +21,7 @@ type fakeRoles struct {
 	cond     *sync.Cond // signalled by set
 	node     NodeInfo
 	leading  bool
+	loading  bool
 	leader   string
 	linkUp   bool
 	heard    time.Duration
@@ -98,6 +99,7 @@ func get[T any](f *fakeRoles, read func() T) T {
 }
 
 func (f *fakeRoles) NodeInfo() NodeInfo       { return get(f, func() NodeInfo { return f.node }) }
+func (f *fakeRoles) Loading() bool            { return get(f, func() bool { return f.loading }) }
 func (f *fakeRoles) Leading() bool            { return get(f, func() bool { return f.leading }) }
 func (f *fakeRoles) LeaderAddr() string       { return get(f, func() string { return f.leader }) }
 func (f *fakeRoles) HandingOver() bool        { return get(f, func() bool { return f.handing }) }

@@ -14,10 +14,19 @@ func infoPersistence(s *Server, t *infoText) {
 	if n.State == stateFailed {
 		status = "err"
 	}
+	saved := status
+	if s.saveFailed.Load() {
+		saved = "err"
+	}
 	if last.IsZero() {
 		last = s.started // as in Redis
 	}
-	t.zeros("loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age")
+	loading := 0
+	if s.backend.Loading() {
+		loading = 1
+	}
+	t.field("loading", loading)
+	t.zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age")
 	t.field("current_fork_perc", "0.00")
 	t.zeros("current_save_keys_processed", "current_save_keys_total")
 	t.field("rdb_changes_since_last_save", n.AppliedIndex-min(n.SnapshotIndex, n.AppliedIndex))
@@ -27,7 +36,7 @@ func infoPersistence(s *Server, t *infoText) {
 	}
 	t.field("rdb_bgsave_in_progress", saving)
 	t.field("rdb_last_save_time", last.Unix())
-	t.field("rdb_last_bgsave_status", status)
+	t.field("rdb_last_bgsave_status", saved)
 	t.field("rdb_last_bgsave_time_sec", -1)
 	t.field("rdb_current_bgsave_time_sec", -1)
 	t.zeros("rdb_last_cow_size", "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")

@@ -45,6 +45,10 @@ func (p *pauses) changeLocked() {
 func (p *pauses) unpause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.endLocked()
+}
+
+func (p *pauses) endLocked() {
 	p.until = time.Time{}
 	p.active.Store(false)
 	p.changeLocked()
@@ -52,10 +56,10 @@ func (p *pauses) unpause() {
 
 // end is unpause for good.
 func (p *pauses) end() {
-	p.unpause()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
+	p.endLocked()
 }
 
 // waitWrites returns when a write may go on; waitAll when a read may.

@@ -62,7 +62,8 @@ type Server struct {
 	// samples are INFO's rates and peaks.
 	samples sampler
 	latency latencyMonitor
-	saving  atomic.Bool // a snapshot asked for by BGSAVE, SAVE or BGREWRITEAOF is being taken
+	// saving: a snapshot asked for by BGSAVE, SAVE or BGREWRITEAOF is being taken. saveFailed: the last one was not.
+	saving, saveFailed atomic.Bool
 }
 
 // liveSettings are the settings that are looked at for every command.

@@ -13,6 +13,8 @@ type session struct {
 	queue          []queuedCall
 	queueBytes     int64
 	watches        []command.Watch
+	watched        map[watchedKey]struct{} // the keys of watches
+	watchBytes     int64
 	reply          replyMode
 	// consistency overrides the setting read-consistency; "" follows it.
 	consistency string
@@ -20,6 +22,12 @@ type session struct {
 	executing bool
 	// quit: the connection ends after the replies are sent.
 	quit bool
+}
+
+// watchedKey is one of WATCH's keys.
+type watchedKey struct {
+	db  int
+	key string
 }
 
 // queuedCall is a command inside MULTI, copied from the read buffer.

@@ -56,7 +56,7 @@ func discard(c *conn, _ [][]byte) {
 // endMulti drops the queue and the watched keys.
 func (c *conn) endMulti() {
 	c.inMulti, c.dirty, c.queue, c.queueBytes = false, false, nil, 0
-	c.watches = nil
+	c.endWatch()
 	c.rd.SetQueued(0)
 }
 
@@ -65,28 +65,42 @@ func watch(c *conn, args [][]byte) {
 		c.w.Error("ERR WATCH inside MULTI is not allowed")
 		return
 	}
-	keys := make([][]byte, 0, len(args)-1)
-	for _, k := range args[1:] {
-		if !c.watching(k) {
-			keys = append(keys, k)
-		}
+	keys, size := c.unwatched(args[1:])
+	if c.watchBytes+size > int64(c.srv.entryMax) { // EXEC's entry carries them
+		c.w.Error(c.tooLarge(int(c.watchBytes + size)))
+		return
 	}
+	if c.watched == nil {
+		c.watched = make(map[watchedKey]struct{}, len(keys))
+	}
+	for _, k := range keys {
+		c.watched[watchedKey{c.db, string(k)}] = struct{}{}
+	}
+	c.watchBytes += size
 	// The state watched may be older than what a confirmed read would see: then EXEC fails, which is safe.
 	c.watches = append(c.watches, c.srv.backend.Watch(c.db, keys)...)
 	c.w.Simple("OK")
 }
 
-func (c *conn) watching(key []byte) bool {
-	for i := range c.watches {
-		if c.watches[i].DB == c.db && string(c.watches[i].Key) == string(key) {
-			return true
+const watchOverheadBytes = 32 // database, versions and lengths beside a watched key in an entry
+
+// unwatched are those of the keys that are not watched yet, and the bytes that they take in an entry. A key that is
+// watched already keeps its first note.
+func (c *conn) unwatched(keys [][]byte) (fresh [][]byte, size int64) {
+	fresh = make([][]byte, 0, len(keys))
+	for _, k := range keys {
+		if _, ok := c.watched[watchedKey{c.db, string(k)}]; !ok {
+			fresh = append(fresh, k)
+			size += int64(len(k)) + watchOverheadBytes
 		}
 	}
-	return false
+	return fresh, size
 }
 
+func (c *conn) endWatch() { c.watches, c.watched, c.watchBytes = nil, nil, 0 }
+
 func unwatch(c *conn, _ [][]byte) {
-	c.watches = nil
+	c.endWatch()
 	c.w.Simple("OK")
 }
 
@@ -95,11 +109,8 @@ func (c *conn) enqueue(spec *command.Spec, args [][]byte) {
 	c.flush()
 	mark := c.w.Len()
 	size := callBytes(args)
-	if c.queueBytes+int64(size) > int64(c.srv.entryMax) {
-		c.dirty = true
-		c.w.Error(c.tooLarge(int(c.queueBytes) + size))
-		c.srv.stats.rejectedCall(spec, "ERR")
-		c.w.TakeCalls(nil)
+	if whole := c.watchBytes + c.queueBytes + int64(size); whole > int64(c.srv.entryMax) {
+		c.reject(spec, c.tooLarge(int(whole)))
 		return
 	}
 	copied := make([][]byte, len(args))
@@ -169,7 +180,7 @@ func (c *conn) plan(queue []queuedCall) txn {
 }
 
 func (c *conn) execWrites(t txn, watches []command.Watch) {
-	start := time.Now()
+	start, mark := time.Now(), c.w.Len()
 	c.prop.AddTxn(watches, t.calls)
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
@@ -177,6 +188,7 @@ func (c *conn) execWrites(t txn, watches []command.Watch) {
 		c.lastIndex = c.prop.Index
 		c.finishTxn(t, time.Since(start))
 	} else {
+		c.dropReplies(mark)
 		c.w.Error(outcomeText(c.prop.Outcome, c.prop.Err))
 	}
 	c.prop.Reset()

@@ -66,7 +66,7 @@ func replyError(v respclient.Value) error {
 	return nil
 }
 
-// authError lets a password pass that the other side does not ask for: masterauth is also the secret between nodes.
+// authError lets a password pass that the other side does not ask for: a script may give one to every node.
 func authError(err error) error {
 	if err != nil && strings.Contains(err.Error(), "without any password configured") {
 		return nil

@@ -235,7 +235,7 @@ func joinCommand(a *adminClient) *cobra.Command {
 		Use:   "join",
 		Short: "Let a running node that is in no cluster join one",
 		Long: `Let the node at --addr, which runs and is in no cluster, join the cluster of the node at --to. It takes part as a non-voter
-until it has caught up, and votes from then on. The joining node connects to --to with its own masteruser and masterauth.`,
+until it has caught up, and votes from then on. If --to asks for a password the joining node shows its own requirepass, then its masteruser and masterauth.`,
 		Example: "  redoubt cluster join --addr 10.0.0.4:6379 --to 10.0.0.1:6379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

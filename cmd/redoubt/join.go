@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redoubtdb/redoubt/cluster"
@@ -28,10 +29,10 @@ func (s *server) join() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.stopJoin = cancel
-	s.joining.Store(true)
+	ended := make(chan struct{})
+	s.stopJoin = func() { cancel(); <-ended }
 	go func() {
-		defer s.joining.Store(false)
+		defer close(ended)
 		s.joinLoop(ctx, addrs)
 	}()
 }
@@ -67,6 +68,7 @@ func (s *server) joinOnce(ctx context.Context, addr string) error {
 		return err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // the stop of the node does not wait for the answer
 	self := s.node.Self()
 	reply, err := c.Do("REDOUBT", "ADMIN", cluster.OpJoin, self.ID, self.RaftAddr, self.RespAddr, self.Instance, self.Version)
 	if err != nil {
@@ -75,10 +77,50 @@ func (s *server) joinOnce(ctx context.Context, addr string) error {
 	return replyError(reply)
 }
 
-// dialMember connects to a member's RESP port with the settings that a Redis replica would use: masteruser, masterauth.
+// dialMember connects to a member's RESP port. Only if that asks for a password is one shown: the one that clients give
+// this node, as it is commonly everyone's, and, if that is none or is refused, masterauth, which is what a Redis replica
+// would show. Where the two differ, masterauth, the secret between the nodes, thus stays off the wire.
 func (s *server) dialMember(ctx context.Context, addr string) (*respclient.Conn, error) {
-	return dialRESP(ctx, addr, clientOptions{
-		user: s.cfg.String("masteruser"), password: s.cfg.String("masterauth"),
-		tls: s.cfg.NodeTLS(), certFile: s.cfg.String("tls-cert-file"), keyFile: s.cfg.String("tls-key-file"), caFile: s.cfg.String("tls-ca-cert-file"),
+	c, err := dialRESP(ctx, addr, clientOptions{
+		tls:      s.cfg.NodeTLS(),
+		certFile: s.cfg.String("tls-cert-file"), keyFile: s.cfg.String("tls-key-file"), caFile: s.cfg.String("tls-ca-cert-file"),
 	})
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.Do("PING")
+	if err == nil && strings.HasPrefix(reply.Text(), "NOAUTH") {
+		err = s.logInAt(c)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("authenticate at %s: %w", addr, err), c.Close())
+	}
+	return c, nil
+}
+
+var errNoPassword = errors.New("it asks for a password: set requirepass, or masterauth, to what its clients give")
+
+func (s *server) logInAt(c *respclient.Conn) error {
+	user, auth, own := s.cfg.String("masteruser"), s.cfg.String("masterauth"), s.cfg.String("requirepass")
+	var tries [][]string
+	if own != "" && user == "" {
+		tries = append(tries, []string{"AUTH", own})
+	}
+	switch {
+	case auth != "" && user != "":
+		tries = append(tries, []string{"AUTH", user, auth})
+	case auth != "" && auth != own:
+		tries = append(tries, []string{"AUTH", auth})
+	}
+	err := errNoPassword
+	for _, args := range tries {
+		var reply respclient.Value
+		if reply, err = c.Do(args...); err == nil {
+			err = replyError(reply)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
 }

@@ -22,7 +22,7 @@ func serverCommand() *cobra.Command {
 		Short: "Run one node",
 		Long: "Run one node. Settings come from a file in redis.conf syntax (--config) and from flags of the same names; a flag\n" +
 			"wins. The first node of a cluster starts with --bootstrap, the others with --join and the RESP address of any member.",
-		Args: cobra.NoArgs,
+		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, warnings, err := loadConfig(cmd, file)
 			if err != nil {
@@ -34,6 +34,17 @@ func serverCommand() *cobra.Command {
 	cmd.Flags().StringVar(&file, "config", "", "file in redis.conf syntax")
 	config.BindFlags(cmd.Flags())
 	return cmd
+}
+
+// noWords refuses arguments that belong to no flag, and says what is wrong with the likeliest one.
+func noWords(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case args[0] == "yes" || args[0] == "no":
+		return fmt.Errorf("%q belongs to no flag: a switch that may stand alone takes its value by a sign, --bootstrap=%s", args[0], args[0])
+	}
+	return fmt.Errorf("%q belongs to no flag; a configuration file is named by --config", args[0])
 }
 
 func loadConfig(cmd *cobra.Command, file string) (*config.Config, []config.Warning, error) {
@@ -50,7 +61,10 @@ func loadConfig(cmd *cobra.Command, file string) (*config.Config, []config.Warni
 	if err != nil {
 		return nil, nil, err
 	}
-	return cfg, append(warnings, w...), cfg.Validate()
+	if err := cfg.Validate(); err != nil {
+		return nil, nil, err
+	}
+	return cfg, append(warnings, w...), refuseUnserved(cfg)
 }
 
 func runServer(cfg *config.Config, warnings []config.Warning) error {
@@ -61,6 +75,9 @@ func runServer(cfg *config.Config, warnings []config.Warning) error {
 	defer logs.Close()
 	for _, w := range warnings {
 		logs.slog.Warn(w.String())
+	}
+	for _, text := range unservedWarnings(cfg) {
+		logs.slog.Warn(text)
 	}
 	s, err := startServer(cfg, logs)
 	if err != nil {
@@ -123,6 +140,7 @@ func (s *server) closeAll() error {
 		if s.node != nil {
 			errs = append(errs, s.node.Close())
 		}
+		s.stopLoading()
 		if s.transport != nil {
 			errs = append(errs, s.transport.Close())
 		}

@@ -60,6 +60,11 @@ func TestServerRefusesBadSettings(t *testing.T) {
 	refused(t, []string{"server", "--config", conf}, conf+":3:", "maxclient")
 	write("node-id n1\nmaxclients many\n")
 	refused(t, []string{"server", "--config", conf}, conf+":2:", "maxclients")
+	write("node-id n1\nuser alice on >pw ~* +@all\n")
+	refused(t, []string{"server", "--config", conf}, conf+":2:", "'user' is not supported")
+	write("node-id n1\n")
+	refused(t, []string{"server", "--config", conf, "--aclfile", "users.acl"}, "'aclfile' is not supported")
+	refused(t, []string{"server", "--config", conf, "--cluster-enabled", "yes"}, "cluster-enabled")
 	refused(t, []string{"server", "--config", conf + ".not"}, conf+".not")
 	refused(t, []string{"server", "--no-such-setting", "1"}, "no-such-setting")
 

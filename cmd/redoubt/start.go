@@ -28,12 +28,15 @@ type server struct {
 	dir       *storage.Dir
 	transport *transport.Transport
 	node      *cluster.Node
+	opened    atomic.Pointer[cluster.Node] // node, for those who may come while it is being opened
 	resp      *resp.Server
 
 	stop     chan struct{} // SHUTDOWN was asked for
 	fatal    chan error    // the node can't go on
 	stopJoin context.CancelFunc
-	joining  atomic.Bool
+
+	stopLoading func()      // ends what clears loading
+	loading     atomic.Bool // this node does not have the cluster's data yet
 
 	closeOnce closer
 }
@@ -41,7 +44,7 @@ type server struct {
 // startServer brings the parts up in an order in which each refusal comes before anything is changed for others: the
 // directory's lock and identity, the ports, then Raft.
 func startServer(cfg *config.Config, l *logs) (*server, error) {
-	s := &server{cfg: cfg, log: l.slog, stop: make(chan struct{}, 1), fatal: make(chan error, 1), stopJoin: func() {}}
+	s := &server{cfg: cfg, log: l.slog, stop: make(chan struct{}, 1), fatal: make(chan error, 1), stopJoin: func() {}, stopLoading: func() {}}
 	if cfg.String("node-id") == "" {
 		return nil, errors.New("node-id is required: a name of this node, unique in the cluster and for ever")
 	}
@@ -76,8 +79,8 @@ const stallLimit = cluster.StallLimitDefault
 
 // storageFailed passes the first storage error to the node, which stops leading and answers what is in flight.
 func (s *server) storageFailed(err error) {
-	if s.node != nil {
-		s.node.StorageFailed(err)
+	if n := s.opened.Load(); n != nil {
+		n.StorageFailed(err)
 		return
 	}
 	s.fail(err)
@@ -91,7 +94,6 @@ func (s *server) fail(err error) {
 }
 
 func (s *server) startNode(l *logs) error {
-	var node atomic.Pointer[cluster.Node]
 	clientTLS, nodeTLS, err := tlsSettings(s.cfg)
 	if err != nil {
 		return err
@@ -101,7 +103,7 @@ func (s *server) startNode(l *logs) error {
 		Secret: []byte(s.cfg.String("masterauth")), TLS: nodeTLS, AllowInsecure: s.cfg.Bool("node-allow-insecure"),
 		Self: s.identity,
 		Verify: func(peer transport.Identity) error {
-			if n := node.Load(); n != nil {
+			if n := s.opened.Load(); n != nil {
 				return n.VerifyPeer(peer)
 			}
 			return errors.New("this node is starting")
@@ -125,7 +127,8 @@ func (s *server) startNode(l *logs) error {
 		s.resp.Close(0)
 		return err
 	}
-	node.Store(s.node)
+	s.opened.Store(s.node)
+	s.beginLoading()
 	s.resp.Serve()
 	s.log.Info("ready to accept connections", "node", s.cfg.String("node-id"), "resp", s.respAddr(), "raft", s.transport.Addr())
 	s.join()

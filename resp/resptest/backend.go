@@ -126,8 +126,12 @@ func (b *Backend) NodeInfo() resp.NodeInfo {
 		CommitIndex: index, AppliedIndex: index, LastIndex: index, Voters: 1, LogTimeMillis: b.machine.Now()}
 }
 
-func (b *Backend) Replicas() []resp.Replica                              { return nil }
-func (b *Backend) LeaderAddr() string                                    { return "" }
+func (b *Backend) Replicas() []resp.Replica { return nil }
+func (b *Backend) LeaderAddr() string       { return "" }
+
+// Loading is false: the state is whole from the beginning.
+func (b *Backend) Loading() bool { return false }
+
 func (b *Backend) LinkUp() (bool, time.Duration)                         { return b.following.Load(), 0 }
 func (b *Backend) HandingOver() bool                                     { return false }
 func (b *Backend) Member(string) bool                                    { return false }
