@@ -300,7 +300,7 @@ func TestLostDirectory(t *testing.T) {
 // TestStateWinsOverFlags: bootstrap and join are for nodes without state.
 func TestStateWinsOverFlags(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 2})
-	lead, follower := c.Leader(), c.Followers()[0]
+	follower := c.Followers()[0]
 	follower.Term()
 	follower.Flags = []string{"--bootstrap"}
 	follower.Restart()
@@ -308,7 +308,7 @@ func TestStateWinsOverFlags(t *testing.T) {
 	if !strings.Contains(follower.Log(), "bootstrap is ignored") {
 		t.Error("the log does not say that bootstrap is ignored")
 	}
-	lead = c.Leader()
+	lead := c.Leader()
 	lead.Term()
 	lead.Flags = []string{"--join", follower.RespAddr}
 	lead.Restart()

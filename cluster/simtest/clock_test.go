@@ -16,7 +16,7 @@ func TestClock(t *testing.T) {
 		if d := after.Sub(before); d != 1500*time.Millisecond {
 			t.Errorf("elapsed time moved with the wall clock: %s", d)
 		}
-		if d := after.Round(0).Sub(time.Now()); d != -time.Hour {
+		if d := time.Until(after.Round(0)); d != -time.Hour {
 			t.Errorf("the wall clock is off by %s, not by an hour", d)
 		}
 		if d := after.UnixNano() - time.Now().UnixNano(); d != int64(-time.Hour) {

@@ -122,7 +122,7 @@ func (d *Disk) write(op string, do func() error) error {
 	if delay > 0 {
 		time.Sleep(delay)
 	}
-	err, fail := d.commit(b, do)
+	fail, err := d.commit(b, do)
 	if fail != nil {
 		fail(err)
 	}
@@ -130,21 +130,21 @@ func (d *Disk) write(op string, do func() error) error {
 }
 
 // commit ends a write: it takes effect, or fails. fail is to be told of the first failure.
-func (d *Disk) commit(b *busyWrite, do func() error) (err error, fail func(error)) { //nolint:staticcheck // the error is no outcome of commit
+func (d *Disk) commit(b *busyWrite, do func() error) (fail func(error), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.busy, b)
 	if d.orphan {
-		return do(), nil
+		return nil, do()
 	}
 	if d.failed {
-		return ErrDisk, nil
+		return nil, ErrDisk
 	}
 	if d.failNext {
 		d.failed = true
-		return fmt.Errorf("%s: %w", b.op, ErrDisk), d.onFailure
+		return d.onFailure, fmt.Errorf("%s: %w", b.op, ErrDisk)
 	}
-	return do(), nil
+	return nil, do()
 }
 
 // Stalled implements cluster.Storage.
