@@ -188,6 +188,7 @@ func (n *Node) keep() {
 		select {
 		case <-tick.C:
 			n.checkStall()
+			n.checkLogEnd()
 			n.proposer.overdue(n.cfg.Clock.Now().Add(-n.cfg.WriteTimeout), ErrWriteTimeout)
 		case <-n.closing:
 			return

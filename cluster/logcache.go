@@ -11,6 +11,7 @@ import (
 // a thousandfold in size). Safe for concurrent use, as the store beneath is.
 type logCache struct {
 	raft.LogStore
+	onError func() // called at each failed write, before raft hears of it
 
 	mu     sync.RWMutex
 	ring   [logCacheEntries]*raft.Log // by index modulo length
@@ -49,6 +50,7 @@ func (c *logCache) StoreLog(l *raft.Log) error { return c.StoreLogs([]*raft.Log{
 // StoreLogs implements raft.LogStore: only what the store has accepted is cached.
 func (c *logCache) StoreLogs(logs []*raft.Log) error {
 	if err := c.LogStore.StoreLogs(logs); err != nil {
+		c.failed()
 		return err
 	}
 	c.mu.Lock()
@@ -79,5 +81,15 @@ func (c *logCache) DeleteRange(from, to uint64) error {
 	clear(c.ring[:])
 	c.bytes, c.oldest = 0, 0
 	c.mu.Unlock()
-	return c.LogStore.DeleteRange(from, to)
+	err := c.LogStore.DeleteRange(from, to)
+	if err != nil {
+		c.failed()
+	}
+	return err
+}
+
+func (c *logCache) failed() {
+	if c.onError != nil {
+		c.onError()
+	}
 }

@@ -24,6 +24,7 @@ type Node struct {
 	raft    *raft.Raft
 	machine *fsm.Machine
 	applier *applier
+	inbound *inbound
 
 	proposer  *proposer
 	reader    *reader
@@ -55,18 +56,21 @@ type Node struct {
 	lastSnapshot atomic.Pointer[time.Time]
 	lastAsked    atomic.Int64 // when a WAIT last asked the followers where they are, unix nanoseconds
 
-	// failing is closed by fatal, closing by Close.
-	failing   chan struct{}
-	closing   chan struct{}
-	closeOnce sync.Once
-	wg        sync.WaitGroup
-	goMu      sync.Mutex // orders wg.Add with closed
-	closed    bool
-	fatalOnce sync.Once
-	stopOnce  sync.Once
-	stopped   raft.Future // of raft.Shutdown; set by stopOnce
-	failed    atomic.Pointer[error]
-	started   time.Time
+	// failing is closed by fatal, closing by Close, broken by the first failed write to the log, before raft hears of it.
+	failing    chan struct{}
+	broken     chan struct{}
+	brokenOnce sync.Once
+	logEndOff  int // of checkLogEnd, whose goroutine owns it
+	closing    chan struct{}
+	closeOnce  sync.Once
+	wg         sync.WaitGroup
+	goMu       sync.Mutex // orders wg.Add with closed
+	closed     bool
+	fatalOnce  sync.Once
+	stopOnce   sync.Once
+	stopped    raft.Future // of raft.Shutdown; set by stopOnce
+	failed     atomic.Pointer[error]
+	started    time.Time
 }
 
 // Open starts a node on its storage. It returns once the node's log and snapshot are loaded; joining and electing come
@@ -77,7 +81,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.NodeID), machine: fsm.New(), origin: cfg.Entropy() | 1,
-		notify: make(chan bool, 1), failing: make(chan struct{}), closing: make(chan struct{}), membership: make(chan struct{}, 1), started: cfg.Clock.Now(),
+		notify: make(chan bool, 1), failing: make(chan struct{}), broken: make(chan struct{}), closing: make(chan struct{}), membership: make(chan struct{}, 1), started: cfg.Clock.Now(),
 	}
 	n.applier = newApplier(n, n.machine)
 	n.proposer = newProposer(n)
@@ -90,6 +94,7 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.handleCalls()
+	n.goOwned(n.inbound.run)
 	n.goOwned(n.proposer.run)
 	n.goOwned(n.watchLeadership)
 	n.goOwned(n.keep)
@@ -126,7 +131,12 @@ func (n *Node) startRaft() (err error) {
 		// Raft remembers its vote across a restart, but not that it knew a leader.
 		time.Sleep(n.cfg.Profile.Heartbeat)
 	}
-	n.raft, err = raft.NewRaft(rc, n.applier, newLogCache(s.Log()), s.Stable(), s.Snapshots(), guardedTransport{n.cfg.Transport.(peerTransport), n.cfg.Profile.Election, n.goOwned})
+	guarded := guardedTransport{peerTransport: n.cfg.Transport.(peerTransport), transferLimit: n.cfg.Profile.Election, run: n.goOwned}
+	n.inbound = n.newInbound(guarded.peerTransport.Consumer())
+	guarded.inbound = n.inbound
+	logs := newLogCache(s.Log())
+	logs.onError = n.breakOff
+	n.raft, err = raft.NewRaft(rc, n.applier, logs, s.Stable(), s.Snapshots(), guarded)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -189,6 +199,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	return n.Close()
 }
+
+// breakOff keeps further messages from raft; see inbound.
+func (n *Node) breakOff() { n.brokenOnce.Do(func() { close(n.broken) }) }
 
 // stopRaft begins raft's shutdown, or returns the one that was begun.
 func (n *Node) stopRaft() raft.Future {

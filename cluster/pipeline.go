@@ -36,6 +36,15 @@ type guardedTransport struct {
 	peerTransport
 	transferLimit time.Duration
 	run           func(f func()) // starts a goroutine that the node's Close waits for
+	inbound       *inbound
+}
+
+// Consumer implements raft.Transport.
+func (t guardedTransport) Consumer() <-chan raft.RPC {
+	if t.inbound == nil {
+		return t.peerTransport.Consumer()
+	}
+	return t.inbound.out
 }
 
 var errTransferLimit = errors.New("the node that was to take leadership over did not answer in time")

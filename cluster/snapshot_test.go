@@ -136,3 +136,35 @@ func TestTransactionsOnAllReplicas(t *testing.T) {
 		}
 	})
 }
+
+// TestSnapshotNotNeeded: a late or repeated InstallSnapshot must not take entries from a follower that has them; raft
+// itself would empty the follower's log and stop at the next commit.
+func TestSnapshotNotNeeded(t *testing.T) {
+	simtest.Run(t, simtest.Options{}, func(s *simtest.Sim) {
+		t := s.T
+		s.Start(3)
+		l, f := s.WaitLeader(), follower(s)
+		s.MustWrite("SET", "before", "1")
+		if err := l.Node().Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			s.MustWrite("INCR", "after")
+		}
+		s.WaitConverged()
+		first, _ := f.Disk().Log().LastIndex()
+		for range 3 {
+			if ok, err := l.SendSnapshot(f); err != nil || !ok {
+				t.Fatalf("the snapshot was not accepted: %v, %v", ok, err)
+			}
+		}
+		if last, err := f.Disk().Log().LastIndex(); err != nil || last < first {
+			t.Fatalf("the follower's log ended at %d and ends at %d now (%v)", first, last, err)
+		}
+		s.MustWrite("INCR", "after")
+		s.WaitConverged()
+		if f.Fatal() != nil {
+			t.Fatal(f.Fatal())
+		}
+	})
+}

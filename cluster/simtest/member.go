@@ -1,9 +1,14 @@
 package simtest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/redoubtdb/redoubt/cluster"
 	"github.com/redoubtdb/redoubt/fsm"
@@ -218,4 +223,30 @@ func (m *Member) Stop(ctx context.Context) error {
 		p.ep.stop()
 	}
 	return err
+}
+
+// SendSnapshot sends the member's newest snapshot to another one, as a leader would that believes it to be behind, and
+// returns what the other answers.
+func (m *Member) SendSnapshot(to *Member) (accepted bool, err error) {
+	p, snaps := m.process(), m.Disk().Snapshots()
+	list, err := snaps.List()
+	if err != nil || len(list) == 0 {
+		return false, fmt.Errorf("%s has no snapshot (%w)", m.ID, err)
+	}
+	meta, data, err := snaps.Open(list[0].ID)
+	if err != nil {
+		return false, err
+	}
+	defer data.Close()
+	all, err := io.ReadAll(data)
+	if err != nil {
+		return false, err
+	}
+	var resp raft.InstallSnapshotResponse
+	err = raftTransport{p.ep}.InstallSnapshot(raft.ServerID(to.ID), raft.ServerAddress(to.process().ep.addr), &raft.InstallSnapshotRequest{
+		RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(m.ID), Addr: []byte(p.ep.addr)},
+		SnapshotVersion: meta.Version, Term: p.node.Status().Term, LastLogIndex: meta.Index, LastLogTerm: meta.Term,
+		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex, Size: int64(len(all)),
+	}, &resp, bytes.NewReader(all))
+	return resp.Success, err
 }

@@ -1,0 +1,103 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/raft"
+)
+
+// inbound stands between the transport and raft's main loop, for two messages that the loop must not see.
+//
+// Snapshots that this node does not need: a node whose log has the snapshot's last entry, or that has applied it, keeps
+// its log and says so (Raft thesis, section 5.1, the rule for InstallSnapshot). hashicorp/raft v1.7.3 installs such a
+// snapshot all the same. With a monotonic log store it then removes the whole log, entries behind the snapshot that this
+// node has acknowledged included, which could lose a committed write; and it goes on with a last index that is gone,
+// which ends in a panic ("log not found") or in refusals for ever (issue 697). A repeated or late InstallSnapshot does it.
+//
+// Anything at all once the log store has failed: after a failed append raft's idea of the log may be wrong, and the next
+// message would act on it.
+type inbound struct {
+	n   *Node
+	in  <-chan raft.RPC
+	out chan raft.RPC
+}
+
+func (n *Node) newInbound(in <-chan raft.RPC) *inbound {
+	return &inbound{n: n, in: in, out: make(chan raft.RPC)}
+}
+
+// run is a goroutine of the node's.
+func (b *inbound) run() {
+	for {
+		select {
+		case rpc := <-b.in:
+			b.pass(rpc)
+		case <-b.n.closing:
+			return
+		}
+	}
+}
+
+func (b *inbound) pass(rpc raft.RPC) {
+	if req, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok && b.n.covers(req) {
+		b.decline(rpc, req)
+		return
+	}
+	select {
+	case <-b.n.broken:
+		rpc.Respond(nil, ErrFailed)
+		return
+	default:
+	}
+	select {
+	case b.out <- rpc:
+	case <-b.n.broken:
+		rpc.Respond(nil, ErrFailed)
+	case <-b.n.closing:
+	}
+}
+
+// covers reports whether this node has everything that a snapshot holds. An older leader's is for raft to refuse.
+func (n *Node) covers(req *raft.InstallSnapshotRequest) bool {
+	if req.Term < n.raft.CurrentTerm() {
+		return false
+	}
+	if n.machine.Index() >= req.LastLogIndex && n.applier.poison() == nil {
+		return true // applied, so committed: there is one such prefix
+	}
+	var l raft.Log
+	err := n.cfg.Storage.Log().GetLog(req.LastLogIndex, &l)
+	return err == nil && l.Term == req.LastLogTerm // so all before it agree, too
+}
+
+// decline answers as if the snapshot had been installed, which is true of its content, and takes it from the stream.
+func (b *inbound) decline(rpc raft.RPC, req *raft.InstallSnapshotRequest) {
+	_, err := io.Copy(io.Discard, rpc.Reader)
+	b.n.log.Info("a snapshot that is not needed was declined", "index", req.LastLogIndex, "applied", b.n.machine.Index())
+	resp := &raft.InstallSnapshotResponse{RPCHeader: req.RPCHeader, Term: b.n.raft.CurrentTerm(), Success: err == nil}
+	if err != nil {
+		err = fmt.Errorf("read the snapshot: %w", err)
+	}
+	rpc.Respond(resp, err)
+}
+
+// checkLogEnd stops a node whose raft believes in entries that its log does not have: a snapshot that conflicted with the
+// end of the log was installed (hashicorp/raft #697). Started again, it finds the log as it is and goes on.
+func (n *Node) checkLogEnd() {
+	last, err := n.cfg.Storage.Log().LastIndex()
+	if err != nil {
+		return
+	}
+	believed := n.raft.LastIndex()
+	if believed <= max(last, n.snapshotIndex()) {
+		n.logEndOff = 0
+		return
+	}
+	if n.logEndOff++; n.logEndOff >= logEndTicks {
+		n.fatal(fmt.Errorf("%w: the log ends at %d where raft believes in %d, because a snapshot has replaced its end (hashicorp/raft #697); started again the node goes on", ErrFailed, last, believed))
+	}
+}
+
+// logEndTicks is how often in a row the ends must differ: an append is seen by the one before the other.
+const logEndTicks = 4
