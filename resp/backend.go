@@ -43,6 +43,8 @@ type Roles interface {
 	LeaderAddr() string
 	// Loading reports that this node does not have the cluster's data yet, as after its start. It must be cheap.
 	Loading() bool
+	// Removed reports that this node is no member of its cluster any more: what it has would only get older.
+	Removed() bool
 	// LinkUp reports on a follower whether it hears of a leader, and how long ago it did.
 	LinkUp() (up bool, ago time.Duration)
 	// WaitReplicas waits until want followers have the entry at index or ctx ends, and returns how many have it.

@@ -118,7 +118,10 @@ func (c *conn) refuseStale() string {
 }
 
 func (c *conn) refuseLoading() string {
-	if c.srv.backend.Loading() {
+	switch b := c.srv.backend; {
+	case b.Removed():
+		return "CLUSTERDOWN this node was removed from its cluster"
+	case b.Loading():
 		return "LOADING Redis is loading the dataset in memory"
 	}
 	return ""

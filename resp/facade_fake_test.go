@@ -99,6 +99,7 @@ func get[T any](f *fakeRoles, read func() T) T {
 }
 
 func (f *fakeRoles) NodeInfo() NodeInfo       { return get(f, func() NodeInfo { return f.node }) }
+func (f *fakeRoles) Removed() bool            { return false }
 func (f *fakeRoles) Loading() bool            { return get(f, func() bool { return f.loading }) }
 func (f *fakeRoles) Leading() bool            { return get(f, func() bool { return f.leading }) }
 func (f *fakeRoles) LeaderAddr() string       { return get(f, func() string { return f.leader }) }

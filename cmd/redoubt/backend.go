@@ -37,6 +37,7 @@ func (b *backend) SetActiveExpire(on bool)            { b.s.node.SetActiveExpire
 func (b *backend) Snapshot() error                    { return b.s.node.Snapshot() }
 func (b *backend) HandingOver() bool                  { return b.s.node.HandingOver() }
 func (b *backend) Takeover(ctx context.Context) error { return b.s.node.Takeover(ctx) }
+func (b *backend) Removed() bool                      { return b.s.node.Removed() }
 func (b *backend) Loading() bool                      { return b.s.loading.Load() && !b.s.node.Leading() }
 func (b *backend) LinkUp() (bool, time.Duration)      { return b.s.node.LinkUp() }
 

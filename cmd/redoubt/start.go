@@ -48,6 +48,7 @@ func startServer(cfg *config.Config, l *logs) (*server, error) {
 	if cfg.String("node-id") == "" {
 		return nil, errors.New("node-id is required: a name of this node, unique in the cluster and for ever")
 	}
+	hookSettings(cfg)
 	if err := s.openStorage(); err != nil {
 		return nil, err
 	}

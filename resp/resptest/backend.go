@@ -132,6 +132,9 @@ func (b *Backend) LeaderAddr() string       { return "" }
 // Loading is false: the state is whole from the beginning.
 func (b *Backend) Loading() bool { return false }
 
+// Removed implements resp.Backend: never.
+func (b *Backend) Removed() bool { return false }
+
 func (b *Backend) LinkUp() (bool, time.Duration)                         { return b.following.Load(), 0 }
 func (b *Backend) HandingOver() bool                                     { return false }
 func (b *Backend) Member(string) bool                                    { return false }
