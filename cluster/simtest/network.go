@@ -34,10 +34,12 @@ type Network struct {
 type link struct{ from, to string }
 
 func newNetwork(seed uint64) *Network {
-	return &Network{
+	w := &Network{
 		rng: rand.New(rand.NewPCG(seed, 1)), at: make(map[string]*endpoint), cuts: make(map[link]bool),
 		delayMin: 200 * time.Microsecond, delayMax: 2 * time.Millisecond,
 	}
+	w.wg.Add(1) // for close, so that nobody counts up from zero beside its wait
+	return w
 }
 
 // SetDelay sets the range of every message's delay.
@@ -90,7 +92,10 @@ func (w *Network) Heal() {
 // run starts a goroutine that close waits for.
 func (w *Network) run(f func()) { w.wg.Go(f) }
 
-func (w *Network) close() { w.wg.Wait() }
+func (w *Network) close() {
+	w.wg.Done()
+	w.wg.Wait()
+}
 
 func (w *Network) chance() (delay time.Duration, lost bool) {
 	w.mu.Lock()
