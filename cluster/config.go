@@ -25,7 +25,7 @@ type Profile struct {
 // ProfileLAN is for nodes within a data centre; ProfileWAN for nodes with tens of milliseconds between them. Heartbeats
 // wait behind the follower's disk (transport.RaftTransport says why), so LAN leaves room for slow fsyncs.
 var (
-	ProfileLAN = Profile{Heartbeat: 250 * time.Millisecond, Election: 250 * time.Millisecond, LeaderLease: 200 * time.Millisecond, Commit: 10 * time.Millisecond, RPC: 3 * time.Second}
+	ProfileLAN = Profile{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, LeaderLease: 200 * time.Millisecond, Commit: 10 * time.Millisecond, RPC: 3 * time.Second}
 	ProfileWAN = Profile{Heartbeat: 2 * time.Second, Election: 2 * time.Second, LeaderLease: 1500 * time.Millisecond, Commit: 50 * time.Millisecond, RPC: 10 * time.Second}
 )
 
