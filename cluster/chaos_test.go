@@ -2,89 +2,67 @@ package cluster_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/redoubtdb/redoubt/cluster"
 	"github.com/redoubtdb/redoubt/cluster/simtest"
 )
 
-// TestChaosLinearizable runs concurrent clients while everything breaks, and checks what they saw.
-func TestChaosLinearizable(t *testing.T) {
-	for i, seed := range chaosSeeds(t) {
-		nodes := 3 + 2*(i%2)
-		t.Run(fmt.Sprintf("%d nodes/seed %d", nodes, seed), func(t *testing.T) {
-			t.Parallel()
-			var w *workload
-			faults := map[string]int{}
-			opts := simtest.Options{Tune: smallLogs, OnFault: func(name string) { faults[name]++ }}
-			simtest.RunSeed(t, seed, opts, func(s *simtest.Sim) {
-				s.Start(nodes)
-				w = startWorkload(s, 5, simtest.Strong, simtest.Strong, simtest.Lease, simtest.Follower)
-				s.Trouble(chaosTime, simtest.Faults)
-				s.WaitLeader()
-				time.Sleep(2 * time.Second) // some work on a sound cluster
-				w.end()
-				w.checkCounter()
-				s.WaitConverged()
-			})
-			w.history.Check(t)
-			t.Log(w, faults)
-		})
-	}
-}
-
-// TestMembershipChaos grows, shrinks and breaks the cluster under load.
-func TestMembershipChaos(t *testing.T) {
-	seeds := chaosSeeds(t)
-	for _, seed := range seeds[:(len(seeds)+3)/4] {
+// TestChaos runs concurrent clients on three or five nodes while everything breaks, in up to three ways at a time, and
+// checks what they saw and what the nodes did. `make sim` runs it for longer.
+func TestChaos(t *testing.T) {
+	for _, seed := range chaosSeeds(t) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			var w *workload
-			simtest.RunSeed(t, seed, simtest.Options{Tune: smallLogs}, func(s *simtest.Sim) {
-				s.Start(3)
-				w = startWorkload(s, 4, simtest.Strong, simtest.Follower)
-				for i := range 8 {
-					churn(s, fmt.Sprint("m", i))
-					s.Trouble(4*time.Second, simtest.Faults)
-				}
-				s.WaitLeader()
+			var counts simtest.Counts
+			var faults faultCount
+			opts := simtest.Options{Tune: smallLogs, Supervised: true, KeepBooks: true, OnFault: faults.add}
+			nodes, lists := 3+2*int(seed%2), [][]simtest.Fault{simtest.LinkFaults, simtest.NodeFaults}
+			if seed/2%2 == 0 {
+				lists = append(lists, simtest.MemberFaults)
+			}
+			simtest.RunSeed(t, seed, opts, func(s *simtest.Sim) {
+				s.Start(nodes)
+				w = startWorkload(s, 5, simtest.Strong, simtest.Strong, simtest.Lease, simtest.Follower)
+				s.Trouble(chaosTime(), lists...)
+				s.AdmitAll()
+				time.Sleep(2 * time.Second) // some work on a sound cluster
 				w.end()
-				w.checkCounter()
+				w.check()
 				s.WaitConverged()
+				counts = s.Counts()
 			})
 			w.history.Check(t)
-			t.Log(w)
+			t.Logf("%d nodes: %s\n%s\n%s", nodes, w, counts, &faults)
 		})
 	}
 }
 
-// churn makes one change of the membership at random, as operators do: it tries for a while and then lets be.
-func churn(s *simtest.Sim, id string) {
-	const patience = 5 * time.Second
-	all := s.Members()
-	m := all[s.Rand(len(all))]
-	switch s.Rand(4) {
-	case 0:
-		if len(all) < 6 {
-			n := s.NewMember(id)
-			n.Start()
-			_ = s.TryAdmin(cluster.AdminRequest{Op: cluster.OpJoin, Member: n.Self()}, patience)
-		}
-	case 1:
-		if s.TryAdmin(op(cluster.OpRemove, m.ID), patience) == nil {
-			m.Crash()
-			m.Wipe()
-			m.Start()
-			_ = s.TryAdmin(cluster.AdminRequest{Op: cluster.OpJoin, Member: m.Self()}, patience)
-		}
-	case 2:
-		if s.TryAdmin(op(cluster.OpDemote, m.ID), patience) == nil {
-			_ = s.TryAdmin(op(cluster.OpPromote, m.ID), patience)
-		}
-	case 3:
-		m.Crash()
-		m.Move(id)
-		m.Start()
+// faultCount counts faults by name.
+type faultCount struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (f *faultCount) add(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.names = append(f.names, name)
+}
+
+func (f *faultCount) String() string {
+	counts := map[string]int{}
+	for _, n := range f.names {
+		counts[n]++
 	}
+	var out []string
+	for _, n := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, fmt.Sprintf("%s %d", n, counts[n]))
+	}
+	return strings.Join(out, ", ")
 }

@@ -99,14 +99,20 @@ type Config struct {
 	SnapshotThreshold, TrailingLogs uint64
 	SnapshotInterval                time.Duration
 
+	// DiskReserve is the room on disk, in bytes, below which this node refuses writes, hands leadership over, and goes on
+	// once there is room again; see space.go. Default 64 MiB; negative: the room is not watched.
+	DiskReserve int64
+
 	// Transport, Peers, Storage: required. Transport must be raft.WithPreVote and raft.WithClose too. Clock: default
 	// SystemClock.
 	Transport raft.Transport
 	Peers     Peers
 	Storage   Storage
 	Clock     Clock
-	// Book is shared with the transport, so that a node that moved is found. Default a new one.
-	Book *AddressBook
+	// Book is shared with the transport, so that a node that moved is found. Default a new one. SaveBook makes it
+	// durable, on a goroutine of its own; nil: it is not kept.
+	Book     *AddressBook
+	SaveBook func(BookState) error
 	// Entropy seeds entries and names; default the system's. Simulations make it repeatable.
 	Entropy func() uint64
 
@@ -155,6 +161,7 @@ func (c *Config) validate() error {
 	orDefault(&c.SnapshotThreshold, 65536)
 	orDefault(&c.TrailingLogs, 32768)
 	orDefault(&c.SnapshotInterval, 20*time.Second)
+	orDefault(&c.DiskReserve, DiskReserveDefault)
 	if c.Clock == nil {
 		c.Clock = SystemClock{}
 	}
@@ -193,7 +200,7 @@ func (c *Config) raftConfig() *raft.Config {
 	rc.ElectionTimeout = c.Profile.Election
 	rc.LeaderLeaseTimeout = c.Profile.LeaderLease
 	rc.CommitTimeout = c.Profile.Commit
-	rc.MaxAppendEntries = 1024 // 64 collapses under single applies; see docs/adr/0003
+	rc.MaxAppendEntries = 128 // raft makes room for as many with each message; see docs/adr/0003
 	rc.SnapshotThreshold = c.SnapshotThreshold
 	rc.SnapshotInterval = c.SnapshotInterval
 	rc.TrailingLogs = c.TrailingLogs

@@ -7,13 +7,20 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// inbound stands between the transport and raft's main loop, for two messages that the loop must not see.
+// inbound stands between the transport and raft's main loop, for what the loop must not see.
 //
 // Snapshots that this node does not need: a node whose log has the snapshot's last entry, or that has applied it, keeps
 // its log and says so (Raft thesis, section 5.1, the rule for InstallSnapshot). hashicorp/raft v1.7.3 installs such a
 // snapshot all the same. With a monotonic log store it then removes the whole log, entries behind the snapshot that this
 // node has acknowledged included, which could lose a committed write; and it goes on with a last index that is gone,
 // which ends in a panic ("log not found") or in refusals for ever (issue 697). A repeated or late InstallSnapshot does it.
+//
+// Entries and snapshots for which there is no room; see space.go.
+//
+// Commit indexes beyond what their message verifies: a follower may take as committed the lesser of the leader's commit
+// index and the index of the message's last entry (Raft paper, figure 2). hashicorp/raft v1.7.3 takes the lesser of the
+// commit index and the end of its own log (raft.go, appendEntries), where a deposed leader has entries that nobody else
+// has; it would apply them. Leaders do send such messages: which entries to send is read before the commit index is.
 //
 // Anything at all once the log store has failed: after a failed append raft's idea of the log may be wrong, and the next
 // message would act on it.
@@ -44,6 +51,13 @@ func (b *inbound) pass(rpc raft.RPC) {
 		b.decline(rpc, req)
 		return
 	}
+	if why := b.n.space.decline(rpc); why != nil {
+		rpc.Respond(nil, why)
+		return
+	}
+	if req, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
+		limitCommit(req)
+	}
 	select {
 	case <-b.n.broken:
 		rpc.Respond(nil, ErrFailed)
@@ -56,6 +70,15 @@ func (b *inbound) pass(rpc raft.RPC) {
 		rpc.Respond(nil, ErrFailed)
 	case <-b.n.closing:
 	}
+}
+
+// limitCommit lowers the commit index of a message to what the message verifies.
+func limitCommit(req *raft.AppendEntriesRequest) {
+	verified := req.PrevLogEntry
+	if n := len(req.Entries); n > 0 {
+		verified = req.Entries[n-1].Index
+	}
+	req.LeaderCommitIndex = min(req.LeaderCommitIndex, verified)
 }
 
 // covers reports whether this node has everything that a snapshot holds. An older leader's is for raft to refuse.

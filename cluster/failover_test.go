@@ -15,8 +15,7 @@ import (
 // pump writes INCRs without a pause until the returned function is called, which gives the longest time without an
 // acknowledgement.
 func pump(s *simtest.Sim) (stop func() (w *workload, longest time.Duration)) {
-	w := &workload{s: s, history: simtest.NewHistory(), reads: []simtest.Consistency{simtest.Strong}, counted: map[string]string{}}
-	s.OnClose(w.end)
+	w := newWorkload(s, simtest.Strong)
 	var longest time.Duration
 	w.wg.Go(func() {
 		last := time.Now()

@@ -60,12 +60,16 @@ func (n *Node) beginLead() *lead {
 // establish tries for as long as the term lasts: a leader that gave up (after a commit slower than WriteTimeout, say)
 // would lead without serving, and nobody would take its place.
 func (n *Node) establish(l *lead) {
+	var stuck time.Time // of transferStuck
 	for {
 		err := n.beginTerm(l)
 		if err == nil {
 			break
 		}
 		n.log.Warn("could not begin the term yet", "term", l.term, "err", err)
+		if n.transferStuck(err, &stuck) {
+			return
+		}
 		select { // raft may still hold this node for the leader: try again until it says otherwise
 		case <-time.After(n.cfg.Profile.Heartbeat / 4):
 		case <-l.done:
@@ -299,18 +303,29 @@ func (n *Node) checkTransferStuck() {
 		n.transferStuckSince = time.Time{}
 		return
 	}
-	now := n.cfg.Clock.Now()
 	err := n.applyRaw(fsm.EntryTick, nil, n.proposer.stamp())
 	if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
 		n.transferSuspect.Store(false)
-		return
 	}
-	if n.transferStuckSince.IsZero() {
-		n.transferStuckSince = now
+	n.transferStuck(err, &n.transferStuckSince)
+}
+
+// transferStuck gives up when raft has refused for too long because of a transfer; since is when that began. The flag may
+// also be left from an earlier term of this node's: then not even the first entry of the term gets through.
+func (n *Node) transferStuck(err error, since *time.Time) bool {
+	if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+		*since = time.Time{}
+		return false
 	}
-	if now.Sub(n.transferStuckSince) > 2*n.cfg.Profile.Election {
-		n.fatal(fmt.Errorf("%w: a leadership transfer that ended still blocks writes (hashicorp/raft #696); restarting gives leadership up", ErrFailed))
+	now := n.cfg.Clock.Now()
+	if since.IsZero() {
+		*since = now
 	}
+	if now.Sub(*since) <= 2*n.cfg.Profile.Election {
+		return false
+	}
+	n.fatal(fmt.Errorf("%w: a leadership transfer that ended still blocks writes (hashicorp/raft #696); restarting gives leadership up", ErrFailed))
+	return true
 }
 
 // learnClusterID records in the data directory which cluster it belongs to, as soon as the log has said so.

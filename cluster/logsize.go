@@ -45,6 +45,9 @@ func (n *Node) watchLogSize() {
 }
 
 func (n *Node) boundLog(bytes int64) {
+	if n.space.short.Load() {
+		return // the log is shortened further than by these rules
+	}
 	first, err1 := n.cfg.Storage.Log().FirstIndex()
 	last, err2 := n.cfg.Storage.Log().LastIndex()
 	if err1 != nil || err2 != nil || last <= first {

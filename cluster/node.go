@@ -30,6 +30,8 @@ type Node struct {
 	reader    *reader
 	book      *AddressBook
 	peersSeen *peersSeen
+	space     *space
+	hints     chan string // raft addresses where members may be, for tendMembership
 
 	// origin marks this process's entries, so that the answers find their way back.
 	origin uint64
@@ -88,6 +90,8 @@ func Open(cfg Config) (*Node, error) {
 	n.reader = newReader(n)
 	n.book = cfg.Book
 	n.peersSeen = newPeersSeen()
+	n.space = newSpace(n)
+	n.hints = make(chan string, hintsMax)
 	n.activeExpire.Store(true)
 
 	if err := n.startRaft(); err != nil {
@@ -101,6 +105,10 @@ func Open(cfg Config) (*Node, error) {
 	n.goOwned(n.tendLog)
 	n.goOwned(n.tendMembership)
 	n.goOwned(n.watchLogSize)
+	n.goOwned(n.space.run)
+	if n.cfg.SaveBook != nil {
+		n.goOwned(n.keepBook)
+	}
 	return n, nil
 }
 

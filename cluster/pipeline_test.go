@@ -59,7 +59,7 @@ func TestPipelineWithoutReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10 {
-		if _, err := p.AppendEntries(nil, nil); err != nil {
+		if _, err := p.AppendEntries(&raft.AppendEntriesRequest{}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,9 +18,9 @@ type proposer struct {
 	mu         sync.Mutex
 	queue      []*command.Proposal // waiting to be put into an entry
 	queueBytes int
-	oldest     time.Time          // since when the queue has not been empty
-	ripe       *time.Timer        // wakes the proposer when what waits has waited long enough
-	last       landed             // the flight that ended last
+	oldest     time.Time   // since when the queue has not been empty
+	ripe       *time.Timer // wakes the proposer when what waits has waited long enough
+	regroup    regrouping
 	flights    map[uint64]*flight // in flight, by serial
 	serial     uint64
 	// open is true while this node leads and takes proposals. held: a hand-over is under way; proposals wait.
@@ -52,36 +52,47 @@ func newProposer(n *Node) *proposer {
 	return pr
 }
 
-// Propose hands a proposal over. It never blocks: the proposal ends (and signals Done) now or later, exactly once.
-func (n *Node) Propose(p *command.Proposal) {
+// Propose hands proposals over. It never blocks: each ends (and says so) now or later, exactly once.
+func (n *Node) Propose(ps ...*command.Proposal) {
 	pr := n.proposer
-	if fsm.EntryHeaderBytes+len(p.Body) > n.cfg.EntryBytesMax {
-		p.Finish(command.Refused, 0, ErrTooLarge)
-		return
-	}
 	pr.mu.Lock()
-	switch {
-	case pr.closed != nil:
-		why := pr.closed
-		pr.mu.Unlock()
-		p.Finish(command.Refused, 0, why)
-		return
-	case !pr.open:
-		pr.mu.Unlock()
-		p.Finish(command.Refused, 0, ErrNotLeader)
-		return
-	case pr.queueBytes+len(p.Body) > n.cfg.QueueBytesMax:
-		pr.mu.Unlock()
-		p.Finish(command.Refused, 0, ErrQueueFull)
-		return
-	}
 	if len(pr.queue) == 0 {
 		pr.oldest = n.cfg.Clock.Now()
 	}
+	var refused []*command.Proposal
+	var why []error
+	for _, p := range ps {
+		if err := pr.admitLocked(p); err != nil {
+			refused, why = append(refused, p), append(why, err)
+		}
+	}
+	pr.mu.Unlock()
+	for i, p := range refused {
+		p.Finish(command.Refused, 0, why[i])
+	}
+	if len(refused) < len(ps) {
+		pr.signal()
+	}
+}
+
+// admitLocked queues a proposal, or says why not.
+func (pr *proposer) admitLocked(p *command.Proposal) error {
+	noRoom := pr.n.RefuseWrites()
+	switch {
+	case fsm.EntryHeaderBytes+len(p.Body) > pr.n.cfg.EntryBytesMax:
+		return ErrTooLarge
+	case pr.closed != nil:
+		return pr.closed
+	case !pr.open:
+		return ErrNotLeader
+	case noRoom != nil:
+		return noRoom
+	case pr.queueBytes+len(p.Body) > pr.n.cfg.QueueBytesMax:
+		return ErrQueueFull
+	}
 	pr.queue = append(pr.queue, p)
 	pr.queueBytes += len(p.Body)
-	pr.mu.Unlock()
-	pr.signal()
+	return nil
 }
 
 func (pr *proposer) signal() {
@@ -161,33 +172,67 @@ func (pr *proposer) take() (*flight, []byte) {
 	return fl, data
 }
 
-// landed is what is remembered of a flight.
-type landed struct {
-	proposals int
-	took      time.Duration
-	at        time.Time
+// regrouping is what the proposer remembers of the flight that ended last, to know for whom to wait.
+type regrouping struct {
+	goal    int       // proposals that are worth the wait: most of those that were on their way
+	until   time.Time // when the wait ends
+	misses  int       // waits in a row that ended far from the goal
+	skip    int       // flights after which nobody is waited for, because of misses
+	waiting bool
 }
 
-// regroupMax bounds how long the proposer waits for the connections that it has just answered to come back.
-const regroupMax = 300 * time.Microsecond
+const (
+	regroupMax     = 2 * time.Millisecond
+	regroupSkipMax = 64
+)
+
+// landed plans the wait that follows a flight.
+func (r *regrouping) landed(answered, queued int, took time.Duration, now time.Time) {
+	*r = regrouping{goal: (answered + queued) * 7 / 8, until: now.Add(min(2*took, regroupMax)), misses: r.misses, skip: r.skip}
+	if r.skip > 0 {
+		r.skip--
+		r.goal = 0
+	}
+}
+
+// left is how long is still to be waited with so many proposals in the queue; 0: not at all.
+func (r *regrouping) left(queued int, now time.Time) time.Duration {
+	if queued >= r.goal {
+		if r.waiting {
+			r.misses, r.waiting = 0, false
+		}
+		return 0
+	}
+	left := r.until.Sub(now)
+	if left > 0 {
+		r.waiting = true
+		return left
+	}
+	if r.waiting && queued < r.goal*3/4 {
+		r.misses++
+		r.skip = min(1<<min(r.misses, 16), regroupSkipMax)
+	}
+	r.waiting = false
+	return 0
+}
 
 // dueLocked reports whether what waits shall go now; if not, it sees to it that the proposer looks again in time.
 //
 // While an entry is in flight the rest waits for it, for BatchDelayMax at most. When one has just ended, the connections
-// that it answered are about to send again: going at once with the first of them would split the load into two entries
-// that take turns, each paying for a sync of every disk. So the proposer waits until most are back, for a quarter of a
-// commit's time at most. A single connection never waits.
+// that it answered are about to send again: going at once with those that waited meanwhile would split the load into two
+// entries that take turns, each paying for a sync and a message to every node. So the proposer waits until most are
+// back, for two commits' time at most. Where clients do not come back so soon the wait is in vain: then it is left out,
+// for longer each time. A single connection never waits.
 func (pr *proposer) dueLocked() bool {
 	if pr.queueBytes >= pr.n.cfg.BatchBytesGoal {
 		return true
 	}
 	now := pr.n.cfg.Clock.Now()
 	var left time.Duration
-	switch {
-	case len(pr.flights) > 0:
+	if len(pr.flights) > 0 {
 		left = pr.n.cfg.BatchDelayMax - now.Sub(pr.oldest)
-	case len(pr.queue) < pr.last.proposals*3/4:
-		left = min(pr.last.took/4, regroupMax) - now.Sub(pr.last.at)
+	} else {
+		left = pr.regroup.left(len(pr.queue), now)
 	}
 	if left <= 0 {
 		return true
@@ -209,7 +254,7 @@ func (pr *proposer) claim(serial uint64) *flight {
 func (pr *proposer) finish(fl *flight, o command.Outcome, index uint64, err error) {
 	now := pr.n.cfg.Clock.Now()
 	pr.mu.Lock()
-	pr.last = landed{len(fl.proposals), now.Sub(fl.since), now}
+	pr.regroup.landed(len(fl.proposals), len(pr.queue), now.Sub(fl.since), now)
 	pr.mu.Unlock()
 	for _, p := range fl.proposals {
 		p.Finish(o, index, err)
@@ -262,6 +307,17 @@ func (pr *proposer) stop(err error) {
 	pr.mu.Lock()
 	waiting := pr.queue
 	pr.queue, pr.queueBytes, pr.open, pr.held = nil, 0, false, false
+	pr.mu.Unlock()
+	for _, p := range waiting {
+		p.Finish(command.Refused, 0, err)
+	}
+}
+
+// refuseWaiting refuses what has not been handed to raft.
+func (pr *proposer) refuseWaiting(err error) {
+	pr.mu.Lock()
+	waiting := pr.queue
+	pr.queue, pr.queueBytes = nil, 0
 	pr.mu.Unlock()
 	for _, p := range waiting {
 		p.Finish(command.Refused, 0, err)

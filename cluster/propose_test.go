@@ -15,6 +15,7 @@ func idleProposer(t *testing.T, change func(*Config)) (*Node, *proposer) {
 	t.Helper()
 	serial := uint64(0)
 	n := &Node{
+		space:   &space{},
 		cfg:     Config{Clock: SystemClock{}, BatchBytesGoal: 1000, EntryBytesMax: 2000, BatchInflight: 4, QueueBytesMax: 3000},
 		closing: make(chan struct{}),
 	}

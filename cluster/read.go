@@ -251,16 +251,26 @@ func (n *Node) ConfirmLease() error {
 	if l == nil {
 		return ErrNotLeader
 	}
+	if n.leaseHolds(l) {
+		return nil
+	}
+	return n.ConfirmRead()
+}
+
+// LeaseHolds is ConfirmLease where that need not wait: false says nothing.
+func (n *Node) LeaseHolds() bool {
+	l := n.lead.Load()
+	return l != nil && n.leaseHolds(l)
+}
+
+func (n *Node) leaseHolds(l *lead) bool {
 	rd := n.reader
 	rd.leaseMu.Lock()
 	valid := n.cfg.Clock.Now().Before(rd.lease)
 	rd.leaseMu.Unlock()
 	// The majority that promised counts this node in, and a node that has stepped down may vote for another before it
 	// takes notice here. Its term tells: voting raises it first.
-	if valid && n.raft.CurrentTerm() == l.term {
-		return nil
-	}
-	return n.ConfirmRead()
+	return valid && n.raft.CurrentTerm() == l.term
 }
 
 // ConfirmFollowerRead makes a read on this node linearizable wherever it is: on the leader by ConfirmRead, on a follower

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"sort"
 	"strconv"
 	"sync"
@@ -33,6 +32,9 @@ type NodeStatus struct {
 	UptimeSeconds     int64  `json:"uptime_s"`
 	ClusterID         string `json:"cluster_id"`
 	ClockMillis       int64  `json:"clock_ms"`
+	// DiskFreeBytes is the room on the node's disk; DiskShort: it is short of it and refuses writes.
+	DiskFreeBytes uint64 `json:"disk_free_bytes"`
+	DiskShort     bool   `json:"disk_short"`
 }
 
 // Status returns what this node knows of itself.
@@ -46,6 +48,7 @@ func (n *Node) Status() NodeStatus {
 		UptimeSeconds: int64(now.Sub(n.started) / time.Second), ClusterID: n.cfg.Storage.ClusterID(),
 		ClockMillis: now.UnixMilli(), LastContactMillis: -1,
 	}
+	st.DiskFreeBytes, st.DiskShort = n.DiskSpace()
 	st.SnapshotIndex = n.snapshotIndex()
 	if first, err := n.cfg.Storage.Log().FirstIndex(); err == nil {
 		st.FirstIndex = first
@@ -97,6 +100,8 @@ type MemberStatus struct {
 	Voter    bool   `json:"voter"`
 	Drained  bool   `json:"drained"`
 	Standby  bool   `json:"standby"`
+	// DiskShort: the node is short of room on its disk; it refuses writes and will not lead if another can.
+	DiskShort bool `json:"disk_short"`
 	// State is the node's own word, "unreachable" if it gave none.
 	State             string `json:"state"`
 	LastContactMillis int64  `json:"last_contact_ms"`
@@ -104,6 +109,8 @@ type MemberStatus struct {
 	// Lag is how many entries the node is behind the most advanced one.
 	Lag     uint64 `json:"lag"`
 	Version string `json:"version"`
+	// StaleMillis, of a node that is unreachable, is how old AppliedIndex is; 0: it is not known.
+	StaleMillis int64 `json:"stale_ms,omitempty"`
 }
 
 // ClusterStatus is the state of all members, as seen from one of them.
@@ -120,9 +127,15 @@ func (n *Node) answerStatus(transport.Identity, []byte) ([]byte, error) {
 	return json.Marshal(n.Status())
 }
 
-// ClusterStatus asks every member and puts the answers together. Members that do not answer within ctx are shown as
-// unreachable.
+// statusPatience is how long a member may take to tell its status, or a heartbeat's time out where that is longer. A node
+// that is slower could not follow a leader either.
+const statusPatience = 300 * time.Millisecond
+
+// ClusterStatus asks every member and puts the answers together. Members that do not answer in time are shown as
+// unreachable, with what was last known of them.
 func (n *Node) ClusterStatus(ctx context.Context) ClusterStatus {
+	ctx, cancel := context.WithTimeout(ctx, max(statusPatience, n.cfg.Profile.Heartbeat))
+	defer cancel()
 	own := n.Status()
 	servers := n.configuration().Servers
 	answers := make([]*NodeStatus, len(servers))
@@ -138,6 +151,7 @@ func (n *Node) ClusterStatus(ctx context.Context) ClusterStatus {
 			var st NodeStatus
 			if err := n.callJSON(ctx, n.book.addrOf(s), methodStatus, nil, &st); err == nil && st.ID == string(s.ID) {
 				answers[i] = &st
+				n.peersSeen.noteStatus(st, n.cfg.Clock.Now())
 			}
 		})
 	}
@@ -154,17 +168,13 @@ func (n *Node) assemble(own NodeStatus, servers []raft.Server, answers []*NodeSt
 		}
 	}
 	for i, s := range servers {
-		m := MemberStatus{ID: string(s.ID), RaftAddr: string(s.Address), Role: "follower", Voter: s.Suffrage == raft.Voter, State: "unreachable", LastContactMillis: -1}
-		if m.Voter {
+		if s.Suffrage == raft.Voter {
 			voters++
 		}
-		if mem, ok := n.machine.Member(m.ID); ok {
-			m.RespAddr, m.Drained, m.Standby, m.Version = mem.RespAddr, mem.Drained, mem.Standby, mem.Version
-		}
-		if a := answers[i]; a != nil {
-			m.State, m.LastContactMillis, m.AppliedIndex = a.State, a.LastContactMillis, a.AppliedIndex
-			m.Lag, m.Version = newest-a.AppliedIndex, a.Version
-			m.RespAddr, m.RaftAddr = a.RespAddr, a.RaftAddr
+		m := n.memberStatus(s, answers[i])
+		m.Lag = max(newest, m.AppliedIndex) - m.AppliedIndex
+		if m.State == stateUnreachable && m.StaleMillis == 0 {
+			m.Lag = 0
 		}
 		if m.ID == out.LeaderID {
 			m.Role = "leader"
@@ -174,6 +184,29 @@ func (n *Node) assemble(own NodeStatus, servers []raft.Server, answers []*NodeSt
 	out.Quorum = voters/2 + 1
 	sort.Slice(out.Members, func(i, j int) bool { return out.Members[i].ID < out.Members[j].ID })
 	return out
+}
+
+// stateUnreachable is the state of a member that does not tell its own.
+const stateUnreachable = "unreachable"
+
+// memberStatus is what a member has answered, or else what the log and its earlier answers say.
+func (n *Node) memberStatus(s raft.Server, a *NodeStatus) MemberStatus {
+	id := string(s.ID)
+	m := MemberStatus{
+		ID: id, RaftAddr: n.book.addrOf(s), Role: "follower", Voter: s.Suffrage == raft.Voter, State: stateUnreachable,
+		LastContactMillis: -1,
+	}
+	if mem, ok := n.machine.Member(id); ok {
+		m.RespAddr, m.Drained, m.Standby, m.Version = mem.RespAddr, mem.Drained, mem.Standby, mem.Version
+	}
+	if a != nil {
+		m.State, m.LastContactMillis, m.AppliedIndex, m.Version = a.State, a.LastContactMillis, a.AppliedIndex, a.Version
+		m.RespAddr, m.RaftAddr, m.DiskShort = a.RespAddr, a.RaftAddr, a.DiskShort
+	} else if applied, at, ok := n.peersSeen.lastKnown(id); ok {
+		m.AppliedIndex = applied
+		m.StaleMillis = max(1, n.cfg.Clock.Now().Sub(at).Milliseconds())
+	}
+	return m
 }
 
 // leaderRaftAddr is where the leader's node port is; "" if no leader is known.
@@ -251,31 +284,6 @@ func (n *Node) LinkUp() (up bool, ago time.Duration) {
 	ago = time.Since(last)
 	_, id := n.raft.LeaderWithID()
 	return id != "" && !n.removed.Load(), ago
-}
-
-// VerifyPeer is asked by the transport of every node that connects or is connected to: nodes of another cluster, and
-// nodes that lost their data and came back under their old id, are kept out, so that neither can vote.
-//
-// What this node has applied may be old: it may have missed that the peer was removed and let in again with new data, and
-// that very peer may be the leader that it has to catch up from. So unless this node serves as the leader, a peer that
-// has recorded this cluster's id passes: only a node that a leader let in gets to know it. Conversely nothing may be
-// applied yet (a restart without a snapshot), but a voter without a cluster id has surely lost what it voted with.
-func (n *Node) VerifyPeer(peer transport.Identity) error {
-	own := n.cfg.Storage.ClusterID()
-	m, known := n.machine.Member(peer.NodeID)
-	switch {
-	case own != "" && peer.ClusterID != "" && own != peer.ClusterID:
-		return fmt.Errorf("node %s belongs to cluster %s, this is cluster %s", peer.NodeID, peer.ClusterID, own)
-	case peer.NodeID == n.cfg.NodeID:
-		return fmt.Errorf("node id %s is taken by this node", peer.NodeID)
-	case known && m.Instance == peer.Instance:
-		return nil
-	case own != "" && peer.ClusterID == own && !n.Leading():
-		return nil
-	case known, own != "" && peer.ClusterID == "" && n.Voters()[peer.NodeID]:
-		return fmt.Errorf("node %s is known with other data: its data directory was lost or replaced; remove it from the cluster and join it again", peer.NodeID)
-	}
-	return nil
 }
 
 // CountReplicas returns how many followers surely have the entry at index, which this node has applied.

@@ -2,9 +2,7 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -28,18 +26,27 @@ const (
 // tender is the state of tendMembership's goroutine.
 type tender struct {
 	n          *Node
+	stamp      int64                // of this process's announcements
 	caughtUp   map[string]time.Time // since when a non-voter has been caught up
+	led        bool                 // a leader was known since this process started
 	lonely     time.Time            // since when no leader is known
 	lastAnnual time.Time            // when this node last announced itself to everybody
 	notMember  time.Time            // since when leaders have said that this node is no member
+	refused    time.Time            // when a refusal was last logged
 	skewSaid   map[string]time.Time
-	logAddr    map[string]string // what the log said last of each node's address
+	// answers takes what announcements ended with; asked has the addresses of those that are on their way.
+	answers chan announced
+	asked   map[string]bool
 }
 
 // tendMembership is the goroutine that keeps addresses known, promotes nodes that have caught up, keeps drained nodes
 // from leading and finds out whether this node was removed.
 func (n *Node) tendMembership() {
-	t := &tender{n: n, caughtUp: make(map[string]time.Time), skewSaid: make(map[string]time.Time), logAddr: make(map[string]string)}
+	t := &tender{
+		n: n, caughtUp: make(map[string]time.Time), skewSaid: make(map[string]time.Time),
+		answers: make(chan announced, announcementsMax), asked: make(map[string]bool),
+		stamp: n.book.begin(n.cfg.NodeID, n.cfg.RaftAddr, n.cfg.Clock.Now().UnixMilli()),
+	}
 	tick := time.NewTicker(tendPeriod)
 	defer tick.Stop()
 	for {
@@ -47,10 +54,25 @@ func (n *Node) tendMembership() {
 		if !n.removed.Load() {
 			t.step()
 		}
-		select {
-		case <-tick.C:
-		case <-n.closing:
+		if !t.await(tick.C) {
 			return
+		}
+	}
+}
+
+// await waits for the next time to look, and heeds what comes in meanwhile. It returns false when the node closes.
+func (t *tender) await(tick <-chan time.Time) bool {
+	for {
+		select {
+		case <-tick:
+			return true
+		case a := <-t.answers:
+			delete(t.asked, a.addr)
+			t.heed(a)
+		case addr := <-t.n.hints:
+			t.announce(addr)
+		case <-t.n.closing:
+			return false
 		}
 	}
 }
@@ -64,18 +86,20 @@ func (t *tender) step() {
 	if n.Leading() {
 		n.probePeers(servers)
 		t.lead(servers)
-		t.lonely = time.Time{}
+		t.led, t.lonely = true, time.Time{}
 		return
 	}
 	clear(t.caughtUp)
 	now := n.cfg.Clock.Now()
 	leader := n.leaderRaftAddr()
 	if n.removalHint.Swap(false) {
-		t.announceToAll(servers)
+		if !t.announceToAll(servers) { // what is under way may have been answered before the removal
+			n.removalHint.Store(true)
+		}
 		return
 	}
 	if leader != "" {
-		t.lonely, t.notMember = time.Time{}, time.Time{}
+		t.led, t.lonely, t.notMember = true, time.Time{}, time.Time{}
 		if own, ok := n.machine.Member(n.cfg.NodeID); !ok || !n.isSelf(own) {
 			t.announce(leader)
 		}
@@ -84,7 +108,8 @@ func (t *tender) step() {
 	if t.lonely.IsZero() {
 		t.lonely = now
 	}
-	if now.Sub(t.lonely) > lonelyAfter || !t.known() {
+	// A node that has just started asks at once: it may have been removed, or the others may have moved, while it was down.
+	if now.Sub(t.lonely) > lonelyAfter || !t.led || !t.known() {
 		if now.Sub(t.lastAnnual) > lonelyAfter/3 {
 			t.lastAnnual = now
 			t.announceToAll(servers)
@@ -111,17 +136,11 @@ func (n *Node) isSelf(m fsm.Member) bool {
 	return m == n.Self()
 }
 
-// fillBook takes addresses over from the log when the log changes its mind. What a node announced since then stands: it
-// is on its way into the log.
+// fillBook takes addresses over from the log, and from raft's configuration those of nodes that the log does not know.
 func (t *tender) fillBook() {
 	n := t.n
-	n.book.put(n.cfg.NodeID, n.cfg.RaftAddr)
-	for _, m := range n.machine.Cluster().Members {
-		if t.logAddr[m.ID] != m.RaftAddr {
-			t.logAddr[m.ID] = m.RaftAddr
-			n.book.put(m.ID, m.RaftAddr)
-		}
-	}
+	members := n.machine.Cluster().Members
+	n.book.learn(n.cfg.NodeID, members, n.machine.Index())
 	for _, s := range n.configuration().Servers {
 		n.book.fill(string(s.ID), string(s.Address))
 	}
@@ -227,83 +246,6 @@ func (t *tender) watchClock(id string) {
 	}
 }
 
-// announcement is a node's word to another: where it is. The answer tells what the other knows.
-type announcement struct {
-	Member fsm.Member `json:"member"`
-}
-
-type announceAnswer struct {
-	Book map[string]string `json:"book"`
-	// NotMember: the one who answers knows for certain that the node was removed.
-	NotMember bool `json:"not_member"`
-}
-
-func (t *tender) announceToAll(servers []raft.Server) {
-	for _, s := range servers {
-		if string(s.ID) != t.n.cfg.NodeID {
-			t.announce(t.n.book.addrOf(s))
-		}
-	}
-}
-
-func (t *tender) announce(addr string) {
-	n := t.n
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	var ans announceAnswer
-	if err := n.callJSON(ctx, addr, methodAnnounce, announcement{n.Self()}, &ans); err != nil {
-		n.log.Debug("announce", "to", addr, "err", err)
-		return
-	}
-	for id, a := range ans.Book {
-		if id != n.cfg.NodeID {
-			n.book.put(id, a)
-		}
-	}
-	if ans.NotMember {
-		t.heardNotMember()
-	}
-}
-
-// heardNotMember takes a confirmed leader's word that this node is no member. While this node's own state does not show
-// that its membership was ever committed, that is no proof of a removal: a leader that began to let it in may have been
-// lost with that entry, and whoever asked for the join asks again. So it waits for that a while.
-func (t *tender) heardNotMember() {
-	n := t.n
-	now := n.cfg.Clock.Now()
-	if t.notMember.IsZero() {
-		t.notMember = now
-	}
-	_, in := n.server(n.cfg.NodeID)
-	if _, recorded := n.machine.Member(n.cfg.NodeID); recorded || !in || now.Sub(t.notMember) > joinPatience {
-		n.becomeRemoved()
-	}
-}
-
-func (n *Node) answerAnnounce(peer transport.Identity, body []byte) ([]byte, error) {
-	var a announcement
-	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, err
-	}
-	if a.Member.ID != peer.NodeID {
-		return nil, fmt.Errorf("%w: node %s announced itself as %s", ErrRefusedOp, peer.NodeID, a.Member.ID)
-	}
-	_, in := n.server(a.Member.ID)
-	if in {
-		n.book.put(a.Member.ID, a.Member.RaftAddr)
-	}
-	if n.Leading() && in {
-		if err := n.admitAnnounced(a.Member); err != nil {
-			return nil, err
-		}
-	}
-	// Only a leader that a majority confirms knows for certain who is no member, and only once the log has forgotten the
-	// node: a removal that is not committed may yet come to nothing.
-	_, recorded := n.machine.Member(a.Member.ID)
-	gone := !in && !recorded && n.Leading() && n.ConfirmRead() == nil
-	return json.Marshal(announceAnswer{Book: n.book.all(), NotMember: gone})
-}
-
 func (n *Node) inConfiguration(servers []raft.Server) bool {
 	for _, s := range servers {
 		if string(s.ID) == n.cfg.NodeID {
@@ -311,19 +253,6 @@ func (n *Node) inConfiguration(servers []raft.Server) bool {
 		}
 	}
 	return false
-}
-
-func (n *Node) admitAnnounced(m fsm.Member) error {
-	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
-	defer cancel()
-	if err := n.lockMembership(ctx); err != nil {
-		return err
-	}
-	defer n.unlockMembership()
-	if _, in := n.server(m.ID); !in {
-		return nil // removed while it waited
-	}
-	return n.admit(m)
 }
 
 func (n *Node) answerRemoved(transport.Identity, []byte) ([]byte, error) {

@@ -113,11 +113,11 @@ func (n *Node) awaitTarget(ctx context.Context, target raft.Server) error {
 }
 
 // chooseTarget finds a voter that may take over: the one asked for, or the least behind of those that are reachable and
-// not drained. Those in except have been tried.
+// not drained, one that has room on its disk before one that has not. Those in except have been tried.
 func (n *Node) chooseTarget(id string, except map[string]bool) (raft.Server, bool) {
 	var best raft.Server
 	var bestIndex uint64
-	found := false
+	found, bestShort := false, false
 	for _, s := range n.configuration().Servers {
 		sid := string(s.ID)
 		if s.Suffrage != raft.Voter || sid == n.cfg.NodeID || except[sid] || (id != "" && sid != id) || !n.alive(sid) {
@@ -126,8 +126,9 @@ func (n *Node) chooseTarget(id string, except map[string]bool) (raft.Server, boo
 		if m, ok := n.machine.Member(sid); ok && m.Drained {
 			continue
 		}
-		if seen, ok := n.peersSeen.get(sid); ok && (!found || seen.lastIndex > bestIndex) {
-			best, bestIndex, found = s, seen.lastIndex, true
+		short := n.space.peerShort(sid)
+		if seen, ok := n.peersSeen.get(sid); ok && (!found || bestShort && !short || bestShort == short && seen.lastIndex > bestIndex) {
+			best, bestIndex, found, bestShort = s, seen.lastIndex, true, short
 		}
 	}
 	best.Address = raft.ServerAddress(n.book.addrOf(best))

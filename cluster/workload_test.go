@@ -18,7 +18,7 @@ import (
 func chaosSeeds(t *testing.T) []uint64 {
 	n := 20
 	if raceEnabled {
-		n = 10 // the detector makes them six times as slow
+		n = 6 // the detector makes them six times as slow
 	}
 	if testing.Short() {
 		n = 4
@@ -29,8 +29,13 @@ func chaosSeeds(t *testing.T) []uint64 {
 	return simtest.Seeds(n)
 }
 
-// chaosTime is how much virtual time one history takes.
-const chaosTime = 60 * time.Second
+// chaosTime is how much virtual time one history takes: a minute, or REDOUBT_SIM_MINUTES.
+func chaosTime() time.Duration {
+	if v, err := strconv.ParseFloat(os.Getenv("REDOUBT_SIM_MINUTES"), 64); err == nil {
+		return time.Duration(v * float64(time.Minute))
+	}
+	return time.Minute
+}
 
 // smallLogs makes snapshots, truncation and InstallSnapshot happen within a short run.
 func smallLogs(_ string, c *cluster.Config) {
@@ -40,8 +45,11 @@ func smallLogs(_ string, c *cluster.Config) {
 	c.Profile.Commit = 40 * time.Millisecond // fewer idle messages: more histories in the same time
 }
 
-// workload is a number of clients, each with one operation at a time: registers, whose history is checked for
-// linearizability, and counters, which may be raised by each INCR once.
+// workload is a number of clients, each with one operation at a time, or a pipeline of some:
+//   - registers, whose history is checked for linearizability;
+//   - a counter, which each INCR may raise once, and one that is raised by WATCH, GET and MULTI/SET;
+//   - accounts whose sum no transaction changes;
+//   - a journal a client (journal_test.go): what was acknowledged stands there exactly once, what was refused does not.
 type workload struct {
 	s       *simtest.Sim
 	history *simtest.History
@@ -53,15 +61,28 @@ type workload struct {
 	applied, refused, unkno int
 	counted                 map[string]string // replies of INCR: no two may be the same
 	incrs, incrsUnknown     int
+	swaps, swapsUnknown     int
 	served                  [4]int
+	journaled, verified     int
 }
 
-// registerKeys bounds the history of one key, which the checker's time depends on.
-const registerKeys = 5
+const (
+	// registerKeys bounds the history of one key, which the checker's time depends on; keys change every epoch.
+	registerKeys = 5
+	epochTime    = 5 * time.Second
+	// forgetAfter is how many epochs later the keys of one are deleted: no client can be reading them any more.
+	forgetAfter = 4
+)
+
+func newWorkload(s *simtest.Sim, reads ...simtest.Consistency) *workload {
+	w := &workload{s: s, history: s.NewHistory(), reads: reads, counted: map[string]string{}}
+	s.OnClose(w.end)
+	return w
+}
 
 func startWorkload(s *simtest.Sim, clients int, reads ...simtest.Consistency) *workload {
-	w := &workload{s: s, history: simtest.NewHistory(), reads: reads, counted: map[string]string{}}
-	s.OnClose(w.end)
+	w := newWorkload(s, reads...)
+	w.openAccounts()
 	for c := range clients {
 		w.wg.Go(func() { w.client(c) })
 	}
@@ -75,19 +96,38 @@ func (w *workload) end() {
 
 func (w *workload) client(id int) {
 	began := time.Now()
+	epoch := 0
+	j := newJournal(w, id)
 	for i := 0; !w.stop.Load(); i++ {
-		epoch := int(time.Since(began) / (5 * time.Second))
+		if now := int(time.Since(began) / epochTime); now != epoch {
+			epoch = now
+			j.turn(epoch)
+			if id == 0 {
+				w.forget(epoch - forgetAfter)
+			}
+		}
 		key := fmt.Sprintf("r%d-%d", epoch, w.s.Rand(registerKeys))
-		switch w.s.Rand(10) {
-		case 0, 1, 2:
+		switch w.s.Rand(20) {
+		case 0, 1, 2, 3, 4:
 			w.set(id, key, fmt.Sprintf("%d.%d", id, i))
-		case 3, 4:
+		case 5, 6:
 			w.incr(fmt.Sprint(id, ".", i))
+		case 7, 8:
+			j.append(1)
+		case 9:
+			j.append(5)
+		case 10:
+			w.swap()
+		case 11:
+			w.transfer()
+		case 12:
+			w.audit()
 		default:
 			w.get(id, key)
 		}
 		time.Sleep(w.s.Between(0, 100*time.Millisecond))
 	}
+	j.turn(epoch + 1)
 }
 
 // member is whom a client asks: mostly the leader, as it knows it.
@@ -103,16 +143,7 @@ func (w *workload) member() *simtest.Member {
 func (w *workload) write(words ...string) (simtest.Write, bool) {
 	for !w.stop.Load() {
 		got := w.member().Write(words...)
-		w.mu.Lock()
-		switch got.Outcome {
-		case command.Applied:
-			w.applied++
-		case command.Refused:
-			w.refused++
-		default:
-			w.unkno++
-		}
-		w.mu.Unlock()
+		w.tell(got)
 		if got.Outcome != command.Refused {
 			return got, true
 		}
@@ -121,11 +152,24 @@ func (w *workload) write(words ...string) (simtest.Write, bool) {
 	return simtest.Write{}, false
 }
 
+func (w *workload) tell(got simtest.Write) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch got.Outcome {
+	case command.Applied:
+		w.applied++
+	case command.Refused:
+		w.refused++
+	default:
+		w.unkno++
+	}
+}
+
 func (w *workload) set(id int, key, value string) {
 	call := w.history.Begin()
 	if got, sent := w.write("SET", key, value); sent {
 		if got.Outcome == command.Applied && got.Replies[0] != "+OK" {
-			w.s.T.Errorf("SET replied %v", got.Replies)
+			w.s.Violation("SET replied %v", got.Replies)
 		}
 		w.history.Wrote(id, key, value, call, got.Outcome == command.Unknown)
 	}
@@ -144,7 +188,7 @@ func (w *workload) incr(who string) {
 	}
 	w.incrs++
 	if other, twice := w.counted[got.Replies[0]]; twice {
-		w.s.T.Errorf("INCR replied %s twice: to %s and %s", got.Replies[0], other, who)
+		w.s.Violation("INCR replied %s twice: to %s and %s", got.Replies[0], other, who)
 	}
 	w.counted[got.Replies[0]] = who
 }
@@ -166,20 +210,48 @@ func (w *workload) get(id int, key string) {
 	w.mu.Unlock()
 }
 
+// forget deletes the registers of an epoch, so that states stay small.
+func (w *workload) forget(epoch int) {
+	if epoch < 0 {
+		return
+	}
+	words := []string{"DEL"}
+	for i := range registerKeys {
+		words = append(words, fmt.Sprintf("r%d-%d", epoch, i))
+	}
+	_, _ = w.write(words...)
+}
+
+// check compares the counters and accounts with what clients were told.
+func (w *workload) check() {
+	w.s.T.Helper()
+	w.checkCounter()
+	if n := w.number("swapped"); n < w.swaps || n > w.swaps+w.swapsUnknown {
+		w.s.Violation("%d swaps were acknowledged, %d are unknown, and %d took place", w.swaps, w.swapsUnknown, n)
+	}
+	w.audit()
+}
+
 // checkCounter compares the counter with what clients were told.
 func (w *workload) checkCounter() {
 	w.s.T.Helper()
-	got := w.s.MustWrite("INCRBY", "counter", "0").Replies[0]
-	n, err := strconv.Atoi(got[1:])
-	if err != nil {
-		w.s.T.Fatalf("counter is %s", got)
-	}
-	if n < w.incrs || n > w.incrs+w.incrsUnknown {
-		w.s.T.Errorf("counter is %d after %d acknowledged and %d unknown INCRs", n, w.incrs, w.incrsUnknown)
+	if n := w.number("counter"); n < w.incrs || n > w.incrs+w.incrsUnknown {
+		w.s.Violation("counter is %d after %d acknowledged and %d unknown INCRs", n, w.incrs, w.incrsUnknown)
 	}
 }
 
+func (w *workload) number(key string) int {
+	w.s.T.Helper()
+	got := w.s.MustWrite("INCRBY", key, "0").Replies[0]
+	n, err := strconv.Atoi(got[1:])
+	if err != nil {
+		w.s.T.Fatalf("%s is %s", key, got)
+	}
+	return n
+}
+
 func (w *workload) String() string {
-	return fmt.Sprintf("%d operations, writes: %d applied, %d refused, %d unknown; reads: %d strong, %d lease, %d follower",
-		w.history.Len(), w.applied, w.refused, w.unkno, w.served[simtest.Strong], w.served[simtest.Lease], w.served[simtest.Follower])
+	return fmt.Sprintf("%d operations, writes: %d applied, %d refused, %d unknown; "+
+		"reads: %d strong, %d lease, %d follower; %d journal lines, %d journals verified, %d swaps", w.history.Len(), w.applied, w.refused, w.unkno,
+		w.served[simtest.Strong], w.served[simtest.Lease], w.served[simtest.Follower], w.journaled, w.verified, w.swaps)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 )
 
@@ -14,6 +15,7 @@ type clusterState struct {
 	Databases int
 	hash      hashKey
 	members   map[string]Member
+	retired   []string     // instances of members that are members no more, oldest first, retiredMax at most
 	leads     [2]leadStart // the present leader's term and the one before it
 }
 
@@ -91,13 +93,40 @@ func (m *Machine) applyCluster(k EntryKind, index uint64, body []byte) error {
 		if c.members == nil {
 			c.members = make(map[string]Member)
 		}
+		if old, ok := c.members[mem.ID]; ok && old.Instance != mem.Instance {
+			c.retire(old.Instance)
+		}
 		c.members[mem.ID] = mem
 	case EntryForget:
+		if old, ok := c.members[string(body)]; ok {
+			c.retire(old.Instance)
+		}
 		delete(c.members, string(body))
 	default:
 		return ErrEntryVersion
 	}
 	return nil
+}
+
+// retiredMax bounds what is remembered of removed nodes.
+const retiredMax = 1024
+
+// retire remembers that an instance's data are given up: they must not come back under the node's id beside newer ones.
+func (c *clusterState) retire(instance string) {
+	if instance == "" || slices.Contains(c.retired, instance) {
+		return
+	}
+	c.retired = append(c.retired, instance)
+	if len(c.retired) > retiredMax {
+		c.retired = slices.Clone(c.retired[1:])
+	}
+}
+
+// Retired reports whether the log has given an instance up.
+func (m *Machine) Retired(instance string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Contains(m.cluster.retired, instance)
 }
 
 // applyGenesis takes effect once; a second one (two leaders in a row proposed it) changes nothing.

@@ -130,11 +130,15 @@ func (m *Machine) runLogged(tx *Tx, c *command.Call, r command.Reply) error {
 	return nil
 }
 
-// run is the one way to an executor.
+// run is the one way to an executor. A panic takes back what was written of the reply, or the error after it would shift
+// every later reply of the connection. What the executor has done to the state stays done: it is the same on every node,
+// since an executor sees nothing that differs between them.
 func run(tx *Tx, c *command.Call, r command.Reply) {
+	r.BeginCall()
 	defer func() {
 		if p := recover(); p != nil {
 			tx.panicked(c, p)
+			r.Retract()
 			r.Error(command.ErrInternal)
 		}
 		r.EndCall()

@@ -52,18 +52,19 @@ func lcs(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	var sa, sb string
+	var va, vb value
 	if a != nil {
-		sa = a.val.Text()
+		va = a.val
 	}
 	if b != nil {
-		sb = b.val.Text()
+		vb = b.val
 	}
-	if uint64(len(sa)+1)*uint64(len(sb)+1) > lcsCellsMax {
+	// Asked before the strings are put together: each may have hundreds of megabytes, and readers run side by side.
+	if uint64(va.Len()+1)*uint64(vb.Len()+1) > lcsCellsMax {
 		r.Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 		return
 	}
-	t := newLCSTable(sa, sb)
+	t := newLCSTable(va.Text(), vb.Text())
 	switch {
 	case o.length:
 		r.Int(int64(t.length))

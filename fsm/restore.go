@@ -91,7 +91,8 @@ func (l *loader) head() error {
 	if string(head[:len(snapshotMagic)]) != snapshotMagic {
 		return l.corrupt("not a snapshot of ours")
 	}
-	if v := binary.LittleEndian.Uint16(head[len(snapshotMagic):]); v != snapshotVersion {
+	v := binary.LittleEndian.Uint16(head[len(snapshotMagic):])
+	if v < snapshotVersionMin || v > snapshotVersion {
 		return fmt.Errorf("%w: version %d", ErrSnapshotVersion, v)
 	}
 	l.offset = int64(len(head))
@@ -136,7 +137,7 @@ func (l *loader) meta(payload []byte) error {
 	l.s.dbs = newDatabases(meta.Databases)
 	l.s.cluster = clusterState{
 		ID: meta.ClusterID, Databases: meta.Databases, hash: hashKey{meta.HashKey0, meta.HashKey1},
-		members: membersMap(meta.Members), leads: meta.Leads,
+		members: membersMap(meta.Members), retired: meta.Retired, leads: meta.Leads,
 	}
 	return nil
 }

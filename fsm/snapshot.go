@@ -20,14 +20,17 @@ import (
 //
 //	kind 1, meta:  JSON of snapshotMeta; the first record
 //	     2, born:  { bucket uvarint  seq uvarint }*
-//	     3, keys:  db uvarint  { key  kind u8  enc u8  deadline uvarint  version uvarint  value }*, names and values
-//	               as length uvarint and bytes, in the order of the key hash
+//	     3, keys:  db uvarint  { key  kind u8  enc u8  deadline uvarint  version uvarint  value }*, names as length
+//	               uvarint and bytes, values as snapshot_value.go draws them, in the order of the key hash
 //	     255, end: number of keys u64; nothing follows it
+//
+// Version 1 knew no values with holes, and is read all the same.
 //
 // The bytes are a function of the state: replicas at one index write the same snapshot. docs/FORMATS.md repeats this.
 const (
-	snapshotMagic   = "REDOUBT\x00"
-	snapshotVersion = 1
+	snapshotMagic      = "REDOUBT\x00"
+	snapshotVersion    = 2
+	snapshotVersionMin = 1 // the oldest that is read
 
 	recordMeta = 1
 	recordBorn = 2
@@ -50,6 +53,7 @@ type snapshotMeta struct {
 	HashKey0  uint64       `json:"hash_key_0"`
 	HashKey1  uint64       `json:"hash_key_1"`
 	Members   []Member     `json:"members"`
+	Retired   []string     `json:"retired,omitempty"`
 	Leads     [2]leadStart `json:"leads"`
 }
 
@@ -71,7 +75,7 @@ func (m *Machine) Snapshot() *Snapshot {
 			Index: m.index, Time: m.now, Seq: m.seq,
 			ClusterID: m.cluster.ID, Databases: m.cluster.Databases,
 			HashKey0: m.cluster.hash.k0, HashKey1: m.cluster.hash.k1,
-			Members: m.cluster.sortedMembers(), Leads: m.cluster.leads,
+			Members: m.cluster.sortedMembers(), Retired: slices.Clone(m.cluster.retired), Leads: m.cluster.leads,
 		},
 		born: slices.Clone(m.born),
 		dbs:  make([]*keyspace, len(m.dbs)),
@@ -141,6 +145,9 @@ func (s *Snapshot) appendBorn(dst []byte) []byte {
 }
 
 func (s *Snapshot) writeKeys(rw *recordWriter, db int, ks *keyspace) {
+	if ks.keys == 0 {
+		return
+	}
 	buf := make([]byte, 0, recordBytesGoal)
 	head := binary.AppendUvarint(nil, uint64(db))
 	buf = append(buf, head...)
@@ -176,10 +183,11 @@ func sortedChain(first *item) []*item {
 
 func appendItem(dst []byte, it *item) []byte {
 	dst = appendString(dst, it.key)
-	dst = append(dst, byte(it.val.kind()), byte(it.val.enc))
+	enc := it.val.savedEncoding()
+	dst = append(dst, byte(it.val.kind()), enc)
 	dst = binary.AppendUvarint(dst, uint64(it.expireAt))
 	dst = binary.AppendUvarint(dst, it.version)
-	return appendValue(dst, &it.val)
+	return appendValue(dst, &it.val, enc)
 }
 
 func appendString(dst []byte, s string) []byte {

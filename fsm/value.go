@@ -107,12 +107,15 @@ func (v *value) Slice(from, to int) string {
 func (v *value) Text() string { return v.Slice(0, v.Len()) }
 
 // AppendTo appends a whole string to dst. It may run beside changes of the state where v was reached from a snapshot.
-func (v *value) AppendTo(dst []byte) []byte {
+func (v *value) AppendTo(dst []byte) []byte { return v.appendRange(dst, 0, v.Len()) }
+
+// appendRange appends bytes [from, to) of a string to dst.
+func (v *value) appendRange(dst []byte, from, to int) []byte {
 	b, ok := v.obj.(*blob)
 	if !ok {
-		return append(dst, v.str...)
+		return append(dst, v.str[from:to]...)
 	}
-	b.each(0, b.n, func(p []byte) { dst = append(dst, p...) })
+	b.each(from, to, func(p []byte) { dst = append(dst, p...) })
 	return dst
 }
 

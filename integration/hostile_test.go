@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,94 +17,7 @@ import (
 	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
-const (
-	// pingMax is how long an honest client may have to wait while hostile ones are at work; on an idle machine it is far
-	// below a millisecond.
-	pingMax = 2 * time.Second
-	// rssSlack is what an attack may cost beside what it may make a connection hold, in bytes.
-	rssSlack = 64 << 20
-	// cpuMax is the time on a processor that one short attack may take.
-	cpuMax = time.Second
-
-	hostileTimeout = 20 * time.Second
-)
-
-// usage is what a process takes, as Linux tells it.
-type usage struct {
-	rss int64 // bytes
-	cpu time.Duration
-}
-
-func usageOf(t *testing.T, pid int) usage {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Skip("no /proc on this system")
-	}
-	var u usage
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); f[0] == "VmRSS:" {
-			kb, err := strconv.ParseInt(f[1], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			u.rss = kb << 10
-		}
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the third field on
-	for _, s := range f[11:13] {
-		ticks, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.cpu += time.Duration(ticks) * 10 * time.Millisecond
-	}
-	return u
-}
-
-// pinger is an honest client beside the hostile ones.
-type pinger struct {
-	stop    chan struct{}
-	wg      sync.WaitGroup
-	longest time.Duration
-	err     error
-}
-
-func startPinger(conn *respclient.Conn) *pinger {
-	p := &pinger{stop: make(chan struct{})}
-	p.wg.Go(func() {
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-			case <-p.stop:
-				return
-			}
-			start := time.Now()
-			v, err := conn.Do("PING")
-			if err != nil || v.Str != "PONG" {
-				p.err = fmt.Errorf("PING: %q, %w", v.Str, err)
-				return
-			}
-			p.longest = max(p.longest, time.Since(start))
-		}
-	})
-	return p
-}
-
-func (p *pinger) check(t *testing.T) {
-	t.Helper()
-	close(p.stop)
-	p.wg.Wait()
-	if p.err != nil || p.longest > pingMax {
-		t.Errorf("the longest PING took %s, %v", p.longest, p.err)
-	}
-}
+const hostileTimeout = 20 * time.Second
 
 func dialRaw(t *testing.T, n *testcluster.Node) net.Conn {
 	t.Helper()
@@ -139,27 +51,46 @@ var malformed = []struct {
 	{"HTTP Host", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET owned 1\r\n", "", 0, "-ERR wrong number of arguments for 'get' command\r\n"},
 }
 
-// TestHostileBytes sends what crashes or chokes careless servers, each on a connection of its own.
+// hostileClients send the same at once, each hostileRounds times, on a connection of its own each time.
+const (
+	hostileClients = 4
+	hostileRounds  = 25
+)
+
+// TestHostileBytes sends what crashes or chokes careless servers.
 func TestHostileBytes(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
 	n := c.Leader()
 	for _, a := range malformed {
 		t.Run(a.name, func(t *testing.T) {
-			ping := startPinger(n.Dial())
-			before := usageOf(t, n.Pid())
-			conn := dialRaw(t, n)
-			if got := attack(conn, a.head, a.body, a.bodyBytes); got != a.want {
-				t.Errorf("answer %q, want %q", got, a.want)
-			}
-			ping.check(t)
-			now := usageOf(t, n.Pid())
-			if now.rss > before.rss+rssSlack || now.cpu > before.cpu+cpuMax {
-				t.Errorf("it cost %d MiB and %s of a processor", (now.rss-before.rss)>>20, now.cpu-before.cpu)
-			}
+			besiege(t, c, cpuMax, func() {
+				var wg sync.WaitGroup
+				for range hostileClients {
+					wg.Go(func() {
+						for range hostileRounds {
+							attackOnce(t, n, a.head, a.body, a.bodyBytes, a.want)
+						}
+					})
+				}
+				wg.Wait()
+			})
 		})
 	}
 	if v := n.Do("EXISTS", "owned"); v.Int != 0 {
 		t.Error("a command in the body of an HTTP request was executed")
+	}
+}
+
+// attackOnce is an attack over a connection of its own, and its only answer.
+func attackOnce(t *testing.T, n *testcluster.Node, head, body string, bodyBytes int, want string) {
+	conn, err := net.DialTimeout("tcp", n.RespAddr, hostileTimeout)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(hostileTimeout))
+	if got := attack(conn, head, body, bodyBytes); got != want {
+		t.Errorf("answer %q, want %q", got, want)
 	}
 }
 
@@ -190,25 +121,19 @@ func attack(conn net.Conn, head, body string, bodyBytes int) string {
 func TestOneByteAPacket(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
 	n := c.Leader()
-	before := usageOf(t, n.Pid())
-	ping := startPinger(n.Dial())
-	conn := dialRaw(t, n)
 	const size = 100_000
-	for _, b := range respclient.AppendCommand(nil, "SET", "k", strings.Repeat("v", size)) {
-		if _, err := conn.Write([]byte{b}); err != nil { // TCP_NODELAY is Go's default: a packet a byte, mostly
-			t.Fatal(err)
+	besiege(t, c, hostileTimeout, func() {
+		conn := dialRaw(t, n)
+		for _, b := range respclient.AppendCommand(nil, "SET", "k", strings.Repeat("v", size)) {
+			if _, err := conn.Write([]byte{b}); err != nil { // TCP_NODELAY is Go's default: a packet a byte, mostly
+				t.Fatal(err)
+			}
 		}
-	}
-	reply := make([]byte, 5)
-	if _, err := io.ReadFull(conn, reply); err != nil || string(reply) != "+OK\r\n" {
-		t.Errorf("%q, %v", reply, err)
-	}
-	ping.check(t)
-	now := usageOf(t, n.Pid())
-	t.Logf("%d packets: %s of a processor, %d KiB", size, now.cpu-before.cpu, (now.rss-before.rss)>>10)
-	if now.rss > before.rss+rssSlack {
-		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
-	}
+		reply := make([]byte, 5)
+		if _, err := io.ReadFull(conn, reply); err != nil || string(reply) != "+OK\r\n" {
+			t.Errorf("%q, %v", reply, err)
+		}
+	})
 	if v := n.Do("STRLEN", "k"); v.Int != size {
 		t.Errorf("STRLEN: %d", v.Int)
 	}
@@ -246,8 +171,11 @@ func TestUnreadReplies(t *testing.T) {
 		now = usageOf(t, n.Pid())
 		return now.rss < last.rss+(1<<20) && now.cpu < last.cpu+5*time.Millisecond
 	})
-	ping.check(t)
-	t.Logf("%d clients that do not read %d GiB: %d MiB", clients, clients*gets*value>>30, (now.rss-before.rss)>>20)
+	seen := ping.end(t)
+	t.Logf("%d clients that do not read %d GiB: %d MiB; %s", clients, clients*gets*value>>30, (now.rss-before.rss)>>20, seen)
+	if seen.n == 0 || seen.p50 > pingMax {
+		t.Errorf("%s", seen)
+	}
 	if limit := int64(clients*2*runMax*value + rssSlack); now.rss > before.rss+limit {
 		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
 	}
@@ -265,15 +193,12 @@ func TestUnreadReplies(t *testing.T) {
 func TestBeforeAuthentication(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 1, Password: secret})
 	n := c.Leader()
-	before := usageOf(t, n.Pid())
 	big := strings.Repeat("x", 64<<10)
 	for _, a := range []struct{ head, body, want string }{
 		{"*2\r\n$4\r\nAUTH\r\n$1000000\r\n", big, "-ERR Protocol error: unauthenticated bulk length\r\n"},
 		{"*11\r\n", "$1\r\na\r\n", "-ERR Protocol error: unauthenticated multibulk length\r\n"},
 	} {
-		if got := attack(dialRaw(t, n), a.head, a.body, 300<<20); got != a.want {
-			t.Errorf("%q: answer %q, want %q", a.head, got, a.want)
-		}
+		besiege(t, c, cpuMax, func() { attackOnce(t, n, a.head, a.body, 300<<20, a.want) })
 	}
 	conn := dialRaw(t, n)
 	if _, err := io.WriteString(conn, "SET k v\r\n"); err != nil {
@@ -284,8 +209,54 @@ func TestBeforeAuthentication(t *testing.T) {
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
 		t.Errorf("%q, %v", got, err)
 	}
-	if now := usageOf(t, n.Pid()); now.rss > before.rss+rssSlack {
-		t.Errorf("it cost %d MiB", (now.rss-before.rss)>>20)
+}
+
+// TestAnnounced: lengths that clients announce, as long as Redis allows, take no memory before the bytes have come.
+func TestAnnounced(t *testing.T) {
+	const clients = 200
+	c := testcluster.Start(t, testcluster.Options{Nodes: 1})
+	n := c.Leader()
+	besiege(t, c, cpuMax, func() {
+		var open []net.Conn
+		for _, head := range []string{"*2\r\n$3\r\nGET\r\n$536870912\r\n", "*1048576\r\n$3\r\nDEL\r\n"} {
+			for range clients / 2 {
+				conn := dialRaw(t, n)
+				open = append(open, conn)
+				if _, err := io.WriteString(conn, head+"$1"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		c.Await("the server has taken all connections", func() bool {
+			return strings.Count(n.Do("CLIENT", "LIST").Str, " cmd=NULL ") == clients
+		})
+		for _, conn := range open {
+			_ = conn.Close()
+		}
+		c.Await("the server has read all, the end too", func() bool {
+			return !strings.Contains(n.Do("CLIENT", "LIST").Str, " cmd=NULL ")
+		})
+	})
+}
+
+// TestPipelineSharesEntries: the writes that arrive together cost a few commits, not one each.
+func TestPipelineSharesEntries(t *testing.T) {
+	const sets = 1000
+	n := testcluster.Start(t, testcluster.Options{Nodes: 1}).Leader()
+	before := n.InfoInt("raft", "raft_last_index")
+	conn := dialRaw(t, n)
+	if _, err := conn.Write(bytes.Repeat(respclient.AppendCommand(nil, "SET", "k", "v"), sets)); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Repeat("+OK\r\n", sets)
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+		t.Errorf("%.100q, %v", got, err)
+	}
+	entries := n.InfoInt("raft", "raft_last_index") - before
+	t.Logf("%d writes in %d entries", sets, entries)
+	if entries > sets/10 {
+		t.Errorf("%d writes take %d entries", sets, entries)
 	}
 }
 
@@ -344,7 +315,11 @@ func TestManyClients(t *testing.T) {
 		}
 	}
 	took := time.Since(start)
-	ping.check(t)
+	if seen := ping.end(t); seen.n == 0 || seen.p50 > pingMax {
+		t.Errorf("%s", seen)
+	} else {
+		t.Log(seen)
+	}
 	const want = "-ERR max number of clients reached\r\n"
 	if got := attack(dialRaw(t, n), "", "", 0); got != want {
 		t.Errorf("one more: %q", got)

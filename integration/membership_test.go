@@ -313,8 +313,8 @@ func TestStateWinsOverFlags(t *testing.T) {
 	lead.Flags = []string{"--join", follower.RespAddr}
 	lead.Restart()
 	c.AwaitVoters(2)
-	if !strings.Contains(lead.Log(), "join is ignored") {
-		t.Error("the log does not say that join is ignored")
+	if !strings.Contains(lead.Log(), "it does not join again") {
+		t.Error("the log does not say that the node does not join again")
 	}
 	if st := mustStatus(t, c.Leader()); len(st.Members) != 2 {
 		t.Errorf("%+v", st)

@@ -45,7 +45,7 @@ func split(t *testing.T, addr string) (host, port string) {
 
 // TestRoles is a day of an operator who knows Redis.
 func TestRoles(t *testing.T) {
-	c := testcluster.Start(t, testcluster.Options{Nodes: 3})
+	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Flags: patient})
 	lead, followers := c.Leader(), c.Followers()
 	leads(c, lead)
 	if got := lead.Info("replication", "connected_slaves"); got != "2" {
@@ -85,6 +85,7 @@ func TestRoles(t *testing.T) {
 
 	t.Log("the leader dies, and an operator says who leads")
 	followers[1].Kill9()
+	c.Leader() // an election is over
 	lead.Do("REPLICAOF", "NO", "ONE")
 	leads(c, lead)
 	c.Await("one replica is left", func() bool { return lead.Info("replication", "connected_slaves") == "1" })

@@ -9,14 +9,16 @@ import (
 
 // Backend is what the facade needs of a Raft node. All methods may be called from any goroutine.
 type Backend interface {
-	// Propose hands writes over; the proposal ends exactly once. See command.Proposal.
-	Propose(p *command.Proposal)
+	// Propose hands writes over; each proposal ends exactly once. See command.Proposal.
+	Propose(p ...*command.Proposal)
 	// Leading reports whether this node serves as the leader.
 	Leading() bool
 	// ConfirmRead, ConfirmLease and ConfirmFollowerRead wait until a read may be served with linearizability: by a
 	// read-index round, by the clock, or on a follower by the leader's word. Their errors mean "not served".
 	ConfirmRead() error
 	ConfirmLease() error
+	// LeaseHolds reports that ConfirmLease would return nil at once.
+	LeaseHolds() bool
 	ConfirmFollowerRead(ctx context.Context) error
 	// View and ViewTxn execute read commands on the applied state; false: the log time must advance first.
 	View(calls []command.Call, o command.ReadOptions, r command.Reply) bool
@@ -96,7 +98,10 @@ type NodeInfo struct {
 	RaftAddr, RespAddr                                  string
 	LogStore                                            string
 	ClockSkewMillis                                     int64
-	LogTimeMillis                                       int64
+	// DiskFreeBytes is the room on the node's disk, DiskShort that it is short of it and refuses writes.
+	DiskFreeBytes uint64
+	DiskShort     bool
+	LogTimeMillis int64
 }
 
 // Replica is another member of the cluster.

@@ -38,6 +38,7 @@ var debugSubs = map[string]struct {
 }{
 	"sleep":                      {1, debugSleep},
 	"set-active-expire":          {1, debugActiveExpire},
+	"clock-offset":               {1, debugClockOffset},
 	"digest":                     {0, debugDigest},
 	"object":                     {1, debugObject},
 	"error":                      {1, func(c *conn, a [][]byte) { c.w.Error(string(a[0])) }},
@@ -67,6 +68,8 @@ func debugCommand(c *conn, args [][]byte) {
 var debugHelp = help("DEBUG",
 	"CHANGE-REPL-ID, LOADAOF, RELOAD",
 	"    Are refused: they make no sense on a Raft log.",
+	"CLOCK-OFFSET <milliseconds>",
+	"    Makes this node's wall clock differ from the machine's by so much.",
 	"DIGEST",
 	"    A fingerprint of the data: 40 hexadecimal digits, the same on all nodes at one index.",
 	"ERROR <text>",
@@ -114,6 +117,28 @@ func debugSleep(c *conn, args [][]byte) {
 func debugActiveExpire(c *conn, args [][]byte) {
 	n, _ := ParseInt64(args[0]) // what is no number counts as 0, as in Redis
 	c.srv.backend.SetActiveExpire(n != 0)
+	c.w.Simple("OK")
+}
+
+// clockShifter is a Backend with a wall clock that tests can shift. The server's Options.Now must show the same one.
+type clockShifter interface{ SetClockOffset(d time.Duration) error }
+
+func debugClockOffset(c *conn, args [][]byte) {
+	ms, ok := ParseInt64(args[0])
+	b, can := c.srv.backend.(clockShifter)
+	switch {
+	case !ok || ms > math.MaxInt64/int64(time.Millisecond) || ms < math.MinInt64/int64(time.Millisecond):
+		c.w.Error(command.ErrNotInteger)
+		return
+	case !can:
+		c.w.Error("ERR not supported: this server's clock is the machine's")
+		return
+	}
+	if err := b.SetClockOffset(time.Duration(ms) * time.Millisecond); err != nil {
+		c.w.Error("ERR " + err.Error())
+		return
+	}
+	c.srv.log.Warn("DEBUG CLOCK-OFFSET: the wall clock is shifted", "ms", ms)
 	c.w.Simple("OK")
 }
 

@@ -8,19 +8,23 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
 	"github.com/redoubtdb/redoubt/internal/config"
 )
 
-// conn is one client connection. Its goroutine, serve, owns every field that is neither atomic nor under mu.
+// conn is one client connection. Its owner, the goroutine that serves it or its event loop (see loop.go), has every
+// field to itself that is neither atomic nor under mu.
 type conn struct {
 	srv *Server
 	id  int64
 	nc  net.Conn
+	in  *input
 	rd  *Reader
 	w   *Writer
+	ev  inLoop
 
 	// Gathered from the pipeline and not answered yet: either writes (prop, with their specs in pending) or reads.
 	prop    *command.Proposal
@@ -77,16 +81,33 @@ type shared struct {
 	unblock atomic.Uint32
 }
 
-// countedReads counts what a connection reads, once a system call.
-type countedReads struct {
-	net.Conn
+// input is where a connection's Reader reads from. It counts, once a system call.
+type input struct {
+	nc    net.Conn
 	stats *stats
+	// raw, if it is set, is read without waiting: an event loop has the connection. drained: nothing more had arrived
+	// at the last read; toEnd: the other side has hung up, so that only a read that says so is the last one.
+	raw            syscall.RawConn
+	drained, toEnd bool
 }
 
-func (r countedReads) Read(p []byte) (int, error) {
-	n, err := r.Conn.Read(p)
-	r.stats.reads.Add(1)
-	r.stats.bytesIn.Add(int64(n))
+// errWouldBlock says that nothing more has arrived. The Reader goes on where it was when it is asked again.
+var errWouldBlock = errors.New("resp: no input yet")
+
+func (in *input) Read(p []byte) (n int, err error) {
+	switch {
+	case in.raw == nil:
+		n, err = in.nc.Read(p)
+	case in.drained:
+		return 0, errWouldBlock
+	default:
+		if n, err = readNow(in.raw, p); err == nil && n == 0 {
+			err = io.EOF
+		}
+		in.drained = err == errWouldBlock || (n < len(p) && !in.toEnd)
+	}
+	in.stats.reads.Add(1)
+	in.stats.bytesIn.Add(int64(n))
 	return n, err
 }
 
@@ -96,8 +117,8 @@ const (
 )
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, id: s.nextID.Add(1), nc: nc, w: NewWriter()}
-	c.rd = NewReader(countedReads{nc, s.stats}, nil)
+	c := &conn{srv: s, id: s.nextID.Add(1), nc: nc, in: &input{nc: nc, stats: s.stats}, w: NewWriter()}
+	c.rd = NewReader(c.in, nil)
 	c.followLimits()
 	c.prop = command.NewProposal(c.w)
 	c.led = s.backend.Leading()
@@ -109,7 +130,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// serve reads and answers until the client or the server ends the connection.
+// serve reads and answers until the client or the server ends the connection. It is the goroutine of a connection that
+// is in no event loop.
 func (c *conn) serve() {
 	defer c.release()
 	if !c.handshake() {
@@ -122,25 +144,32 @@ func (c *conn) serve() {
 			c.lastWords(err)
 			return
 		}
-		open := c.dispatch(args)
-		for open && c.rd.Buffered() {
-			if args, err = c.rd.Next(); err != nil {
-				break
-			}
-			open = c.dispatch(args)
-			open = c.sendLarge() && open
-		}
-		if err != nil {
-			if c.answer() { // what came before is executed, and told
-				c.lastWords(err)
-			}
-			return
-		}
-		if !c.answer() || !open || (c.shared.closing.Load() && !c.rd.Buffered()) {
+		if !c.work(args) {
 			return
 		}
 	}
 }
+
+// work executes a command and all that is buffered behind it, and sends the replies. It is false when the connection is
+// over.
+func (c *conn) work(args [][]byte) bool {
+	open := c.dispatch(args)
+	for open && c.rd.Buffered() {
+		args, err := c.rd.Next()
+		if err != nil {
+			if c.answer() { // what came before is executed, and told
+				c.lastWords(err)
+			}
+			return false
+		}
+		open = c.dispatch(args)
+		open = c.sendLarge() && open
+	}
+	return c.answer() && open && !c.finished()
+}
+
+// finished: the connection is to be closed, and what has arrived is answered.
+func (c *conn) finished() bool { return c.shared.closing.Load() && !c.rd.Buffered() }
 
 func (c *conn) release() {
 	c.cancel()
@@ -232,6 +261,10 @@ func (c *conn) followLimits() {
 func (c *conn) closeWhenAnswered() {
 	c.shared.closingReads.Store(true)
 	c.shared.closing.Store(true)
+	if c.ev.loop != nil {
+		c.ev.loop.nudge(c)
+		return
+	}
 	if c.shared.reading.Load() {
 		// Wakes the goroutine if it waits. If it has just begun to serve a command, the deadline hits its next wait.
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
@@ -242,6 +275,9 @@ func (c *conn) closeWhenAnswered() {
 func (c *conn) kill() {
 	c.cancel()
 	_ = c.nc.Close()
+	if c.ev.loop != nil {
+		c.ev.loop.nudge(c)
+	}
 }
 
 // lastWords answers a protocol error; other ends need no answer.
@@ -276,12 +312,12 @@ func (c *conn) sendLarge() bool {
 
 // send writes the replies to the socket. It is false when the connection is over.
 func (c *conn) send() bool {
-	if c.w.Len() == 0 {
+	n := int64(c.w.Len())
+	if n == 0 {
 		return true
 	}
 	defer c.w.Reset()
 	limit := c.srv.cfg.OutputLimit(config.NormalClient)
-	n := int64(c.w.Len())
 	if limit.HardBytes > 0 && n > limit.HardBytes {
 		c.srv.stats.outputLimit.Add(1)
 		c.srv.log.Warn("a client's replies passed client-output-buffer-limit; it is closed", "client", c.nc.RemoteAddr(), "bytes", n)
@@ -291,13 +327,19 @@ func (c *conn) send() bool {
 		_ = c.nc.SetWriteDeadline(time.Now().Add(limit.SoftTime))
 		defer func() { _ = c.nc.SetWriteDeadline(time.Time{}) }()
 	}
-	c.shared.replyBytes.Store(n)
-	if n >= pipelineBytesGoal {
+	return c.sendFrom(0)
+}
+
+// sendFrom sends the replies but for the first bytes, which are sent already, and waits as long as it takes.
+func (c *conn) sendFrom(sent int) bool {
+	left := c.w.Bytes()[sent:]
+	c.shared.replyBytes.Store(int64(len(left)))
+	if len(left) >= pipelineBytesGoal {
 		c.publishBuffers() // the client may take its time
 	}
-	_, err := c.nc.Write(c.w.Bytes())
+	_, err := c.nc.Write(left)
 	c.shared.replyBytes.Store(0)
-	c.srv.stats.bytesOut.Add(n)
+	c.srv.stats.bytesOut.Add(int64(len(left)))
 	c.srv.stats.writes.Add(1)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.srv.stats.outputLimit.Add(1)

@@ -151,15 +151,28 @@ func (c *conn) gatherWrite(spec *command.Spec, args [][]byte) {
 	if len(c.reads) > 0 {
 		c.flushReads()
 	}
-	c.srv.pauses.waitWrites(c.ctx)
+	if !c.srv.pauses.waitWrites(c.ctx) {
+		c.quit = true // killed: neither this nor what follows it is executed
+		return
+	}
 	size := callBytes(args)
 	if size > c.srv.entryMax {
 		c.reject(spec, c.tooLarge(size))
 		return
 	}
-	if c.prop.Units > 0 && (len(c.prop.Body)+size > min(pipelineBytesGoal, c.srv.entryMax) || len(c.pending) >= pipelineCallsMax) {
+	if !c.roomForWrite(size) {
 		c.flushWrites()
 	}
+	c.addWrite(spec, args)
+}
+
+// roomForWrite reports whether a call of that size still belongs to the proposal under way.
+func (c *conn) roomForWrite(size int) bool {
+	return c.prop.Units == 0 ||
+		(len(c.prop.Body)+size <= min(pipelineBytesGoal, c.srv.entryMax) && len(c.pending) < pipelineCallsMax)
+}
+
+func (c *conn) addWrite(spec *command.Spec, args [][]byte) {
 	c.prop.AddCall(c.db, args)
 	c.pending = append(c.pending, pendingCall{spec: spec, args: args, units: 1})
 }
@@ -184,10 +197,17 @@ func (c *conn) gatherRead(spec *command.Spec, args [][]byte) {
 	if c.prop.Units > 0 {
 		c.flushWrites()
 	}
-	c.srv.pauses.waitAll(c.ctx)
+	if !c.srv.pauses.waitAll(c.ctx) {
+		c.quit = true
+		return
+	}
 	if len(c.reads) >= pipelineCallsMax {
 		c.flushReads()
 	}
+	c.addRead(spec, args)
+}
+
+func (c *conn) addRead(spec *command.Spec, args [][]byte) {
 	c.reads = append(c.reads, command.Call{Spec: spec, Args: args, DB: c.db})
 }
 
@@ -206,6 +226,11 @@ func (c *conn) flushWrites() {
 	start, mark := time.Now(), c.w.Len()
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
+	c.endWrites(start, mark)
+}
+
+// endWrites answers the gathered writes once their proposal has ended. mark is where their replies begin.
+func (c *conn) endWrites(start time.Time, mark int) {
 	if c.prop.Outcome == command.Applied {
 		c.lastIndex = c.prop.Index
 	} else {
@@ -242,6 +267,8 @@ func outcomeText(o command.Outcome, err error) string {
 		return command.ErrReadOnly
 	case errors.Is(err, command.ErrTooLarge):
 		return "ERR the command or transaction is larger than one log entry may be (raft-max-entry-bytes)"
+	case errors.Is(err, command.ErrNoRoom):
+		return err.Error()
 	case errors.Is(err, command.ErrQueueFull):
 		return "TRYAGAIN too many bytes wait to be written; nothing was done"
 	}
@@ -252,11 +279,16 @@ func outcomeText(o command.Outcome, err error) string {
 // for large values takes no more memory than the replies of one run. Once replies are large a run is one read.
 const readRunMax = 32
 
-// flushReads confirms and executes the gathered reads. Replies that have grown large are sent in between; the rest of
-// the reads is confirmed again then, for the client may have taken its time.
+// flushReads confirms and executes the gathered reads.
 func (c *conn) flushReads() {
 	start := time.Now()
 	strict, err := c.confirm()
+	c.endReads(start, strict, err)
+}
+
+// endReads answers the gathered reads once they are confirmed, or refused. Replies that have grown large are sent in
+// between; the rest of the reads is confirmed again then, for the client may have taken its time.
+func (c *conn) endReads(start time.Time, strict bool, err error) {
 	run := readRunMax
 	for left := c.reads; len(left) > 0 && !c.quit; {
 		calls := left[:min(run, len(left))]
@@ -309,13 +341,19 @@ func (c *conn) read(view func(command.ReadOptions) bool) error {
 	return c.view(strict, view)
 }
 
-// view runs a confirmed read until its replies hold.
-func (c *conn) view(strict bool, view func(command.ReadOptions) bool) error {
-	mark := c.w.Len()
+// readOptions are those of a read at this moment.
+func (c *conn) readOptions(strict bool) command.ReadOptions {
 	o := command.ReadOptions{Clock: c.srv.now().UnixMilli(), Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
 	if strict {
 		o.Clock = c.srv.backend.LogTime()
 	}
+	return o
+}
+
+// view runs a confirmed read until its replies hold.
+func (c *conn) view(strict bool, view func(command.ReadOptions) bool) error {
+	mark := c.w.Len()
+	o := c.readOptions(strict)
 	for {
 		if view(o) {
 			return nil
@@ -329,33 +367,70 @@ func (c *conn) view(strict bool, view func(command.ReadOptions) bool) error {
 	}
 }
 
+// viewOnce is view without the wait for the log: false where that is needed.
+func (c *conn) viewOnce(strict bool, calls []command.Call) bool {
+	mark := c.w.Len()
+	if c.srv.backend.View(calls, c.readOptions(strict), c.w) {
+		return true
+	}
+	c.dropReplies(mark)
+	return false
+}
+
 const followerReadTimeout = 5 * time.Second
 
-// confirm waits until reads may be served. strict: this node is the leader, and its clock decides expiry.
-func (c *conn) confirm() (strict bool, err error) {
-	b := c.srv.backend
+// readMode is what a read has to wait for.
+type readMode uint8
+
+const (
+	readHere     readMode = iota // nothing: the applied state will do
+	readLease                    // the leader's lease, or a round
+	readRound                    // a read-index round of the leader
+	readFollower                 // the leader's word to this follower
+)
+
+// readMode says what reads of this connection have to wait for now, and whether they are a leader's: then its clock
+// decides expiry.
+func (c *conn) readMode() (m readMode, strict bool, err error) {
 	if c.shared.closingReads.Load() {
-		return false, command.ErrNotLeader
+		return readHere, false, command.ErrNotLeader
 	}
-	if !b.Leading() {
-		if c.led {
-			return false, command.ErrNotLeader // Demoted is about to say so
+	if !c.srv.backend.Leading() {
+		switch {
+		case c.led:
+			return readHere, false, command.ErrNotLeader // Demoted is about to say so
+		case c.srv.cfg.String("follower-read-consistency") != "linearizable" || c.consistency == "stale":
+			return readHere, false, nil
 		}
-		if c.srv.cfg.String("follower-read-consistency") != "linearizable" || c.consistency == "stale" {
-			return false, nil
-		}
-		ctx, cancel := context.WithTimeout(c.ctx, followerReadTimeout)
-		defer cancel()
-		return false, b.ConfirmFollowerRead(ctx)
+		return readFollower, false, nil
 	}
 	c.led = true
 	switch c.readConsistency() {
 	case "stale":
-		return true, nil
+		return readHere, true, nil
 	case "lease":
-		return true, b.ConfirmLease()
+		return readLease, true, nil
 	}
-	return true, b.ConfirmRead()
+	return readRound, true, nil
+}
+
+// confirm waits until reads may be served.
+func (c *conn) confirm() (strict bool, err error) {
+	mode, strict, err := c.readMode()
+	if err != nil {
+		return strict, err
+	}
+	switch b := c.srv.backend; mode {
+	case readLease:
+		err = b.ConfirmLease()
+	case readRound:
+		err = b.ConfirmRead()
+	case readFollower:
+		ctx, cancel := context.WithTimeout(c.ctx, followerReadTimeout)
+		defer cancel()
+		err = b.ConfirmFollowerRead(ctx)
+	}
+	return strict, err
 }
 
 func (c *conn) readConsistency() string {

@@ -44,7 +44,8 @@ func TestReadWhileKeysExpire(t *testing.T) {
 // halfway is a leader that fails while it applies an entry.
 type halfway struct{ *fakeRoles }
 
-func (h halfway) Propose(p *command.Proposal) {
+func (h halfway) Propose(ps ...*command.Proposal) {
+	p := ps[0]
 	p.Reply.Array(2)
 	p.Reply.Simple("OK")
 	p.Reply.EndCall()

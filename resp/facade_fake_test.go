@@ -172,7 +172,13 @@ func (f *fakeRoles) Admin(_ context.Context, op string, args []string) error {
 }
 
 // Propose applies at the node's index, one more for each proposal.
-func (f *fakeRoles) Propose(p *command.Proposal) {
+func (f *fakeRoles) Propose(ps ...*command.Proposal) {
+	for _, p := range ps {
+		f.propose(p)
+	}
+}
+
+func (f *fakeRoles) propose(p *command.Proposal) {
 	f.mu.Lock()
 	f.node.AppliedIndex++
 	index := f.node.AppliedIndex

@@ -3,6 +3,8 @@ package resp
 import (
 	"bytes"
 	"slices"
+
+	"github.com/redoubtdb/redoubt/internal/splitargs"
 )
 
 // step is how far a part of the parser came.
@@ -225,13 +227,13 @@ func (r *Reader) parseInline() (step, error) {
 	if end > r.pos && r.buf[end-1] == '\r' {
 		end--
 	}
-	// Checked first, as unquoting changes the line.
+	// Checked first, as unquoting changes the line. It has no NUL, see lineEnd.
 	line := r.buf[r.pos:end]
-	if !quotesBalanced(line) {
+	if !splitargs.Balanced(line) {
 		return stepMore, errUnbalancedQuotes
 	}
 	before := len(r.args)
-	r.args = appendWords(r.args, line)
+	r.args = splitargs.AppendInPlace(r.args, line)
 	r.advance(lf + 1)
 	r.start = r.pos
 	if len(r.args) == before {

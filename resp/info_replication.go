@@ -93,4 +93,10 @@ func infoRaft(s *Server, t *infoText) {
 	t.field("raft_log_store", n.LogStore)
 	t.field("raft_clock_skew_ms", n.ClockSkewMillis)
 	t.field("raft_log_time_ms", n.LogTimeMillis)
+	t.field("raft_disk_free_bytes", n.DiskFreeBytes)
+	short := 0
+	if n.DiskShort {
+		short = 1
+	}
+	t.field("raft_disk_short", short)
 }

@@ -60,6 +60,7 @@ func (s *Server) sample() {
 		s.samples.mu.Unlock()
 		if step%peakEverySteps == 0 {
 			s.samples.heap()
+			s.closeIdle()
 		}
 		select {
 		case <-tick.C:

@@ -11,7 +11,7 @@ import (
 func infoPersistence(s *Server, t *infoText) {
 	n, last := s.backend.NodeInfo(), s.backend.LastSnapshot()
 	status := "ok"
-	if n.State == stateFailed {
+	if n.State == stateFailed || n.DiskShort {
 		status = "err"
 	}
 	saved := status

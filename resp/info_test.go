@@ -129,8 +129,16 @@ raft_addr:127.0.0.1:11
 raft_log_store:wal
 raft_clock_skew_ms:0
 raft_log_time_ms:5
+raft_disk_free_bytes:77
+raft_disk_short:1
 `
-	if got := lines(newRoleServer(t, fakeFollower()).infoText([]string{"raft"})); got != want {
+	f := fakeFollower()
+	f.node.DiskFreeBytes, f.node.DiskShort = 77, true
+	s := newRoleServer(t, f)
+	if got := lines(s.infoText([]string{"raft"})); got != want {
+		t.Error(got)
+	}
+	if got := lines(s.infoText([]string{"persistence"})); !strings.Contains(got, "aof_last_write_status:err\n") {
 		t.Error(got)
 	}
 }

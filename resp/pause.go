@@ -62,32 +62,44 @@ func (p *pauses) end() {
 	p.endLocked()
 }
 
-// waitWrites returns when a write may go on; waitAll when a read may.
-func (p *pauses) waitWrites(ctx context.Context) { p.wait(ctx, false) }
-func (p *pauses) waitAll(ctx context.Context)    { p.wait(ctx, true) }
+// waitWrites returns when a write may go on, waitAll when a read may. Both are false where ctx has ended while they waited:
+// the command must not be executed any more, for its client was killed.
+func (p *pauses) waitWrites(ctx context.Context) bool { return p.wait(ctx, false) }
+func (p *pauses) waitAll(ctx context.Context) bool    { return p.wait(ctx, true) }
 
-func (p *pauses) wait(ctx context.Context, read bool) {
+func (p *pauses) wait(ctx context.Context, read bool) bool {
+	waited := false
 	for p.active.Load() {
-		p.mu.Lock()
-		left, over := time.Until(p.until), p.over
-		if left <= 0 || p.ended {
-			p.active.Store(false)
-			p.mu.Unlock()
-			return
+		left, over := p.left(read)
+		if left <= 0 {
+			break
 		}
-		if read && !p.all {
-			p.mu.Unlock()
-			return
-		}
-		p.mu.Unlock()
+		waited = true
 		t := time.NewTimer(left)
 		select {
 		case <-t.C:
 		case <-over:
 		case <-ctx.Done():
-			t.Stop()
-			return
 		}
 		t.Stop()
+		if ctx.Err() != nil {
+			break
+		}
 	}
+	return !waited || ctx.Err() == nil
+}
+
+// left is how long a command has to wait at most, 0 where it need not, and what tells it to look again.
+func (p *pauses) left(read bool) (time.Duration, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := time.Until(p.until)
+	if left <= 0 || p.ended {
+		p.active.Store(false)
+		return 0, nil
+	}
+	if read && !p.all {
+		return 0, nil
+	}
+	return left, p.over
 }

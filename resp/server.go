@@ -27,6 +27,8 @@ type Options struct {
 	// TLS serves tls-port.
 	TLS    *tls.Config
 	Logger *slog.Logger
+	// NoEventLoops gives every connection a goroutine, as those of TLS have one.
+	NoEventLoops bool
 	// Now is the wall clock of TIME, TTL on followers and idle times. Default time.Now.
 	Now func() time.Time
 }
@@ -40,6 +42,7 @@ type Server struct {
 	tls      *tls.Config
 	log      *slog.Logger
 	now      func() time.Time
+	noLoops  bool
 	live     liveSettings
 
 	stats   *stats
@@ -51,6 +54,7 @@ type Server struct {
 	mu        sync.Mutex
 	listeners []net.Listener
 	conns     map[int64]*conn
+	loops     []*eventLoop
 	closed    bool
 	wg        sync.WaitGroup // connections, accept loops, the sampler, a FAILOVER under way
 	// ctx ends when Close begins: what the server does by itself ends with it.
@@ -76,7 +80,7 @@ type liveSettings struct {
 // NewServer returns a server that does not listen yet.
 func NewServer(o Options) *Server {
 	s := &Server{
-		cfg: o.Config, backend: o.Backend, table: o.Table, entryMax: o.EntryBytesMax, tls: o.TLS, log: o.Logger, now: o.Now,
+		cfg: o.Config, backend: o.Backend, table: o.Table, entryMax: o.EntryBytesMax, tls: o.TLS, log: o.Logger, now: o.Now, noLoops: o.NoEventLoops,
 		slow: &slowlog{}, conns: make(map[int64]*conn), runID: randomHex(20),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -187,6 +191,9 @@ func (s *Server) Addrs() []net.Addr {
 func (s *Server) Serve() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.noLoops {
+		s.loops = startLoops(s)
+	}
 	for _, l := range s.listeners {
 		s.wg.Add(1)
 		go s.acceptLoop(l)
@@ -241,17 +248,27 @@ func (s *Server) admit(nc net.Conn) {
 		return
 	}
 	c := newConn(s, nc)
+	inLoop := len(s.loops) > 0 && s.loops[int(c.id)%len(s.loops)].attach(c)
 	s.conns[c.id] = c
 	s.wg.Add(1)
 	s.mu.Unlock()
 	s.stats.connections.Add(1)
+	if inLoop {
+		c.ev.loop.start(c)
+		return
+	}
 	go func() {
-		defer s.wg.Done()
 		c.serve()
-		s.mu.Lock()
-		delete(s.conns, c.id)
-		s.mu.Unlock()
+		s.forget(c)
 	}()
+}
+
+// forget is the end of a connection that was admitted.
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+	s.wg.Done()
 }
 
 const deniedText = "DENIED Redoubt is running in protected mode because no password is set for the default user (requirepass). " +
@@ -290,6 +307,20 @@ func (s *Server) each(f func(*conn)) {
 	}
 }
 
+// closeIdle closes connections in event loops that have been idle for longer than the setting timeout; those with a
+// goroutine have a deadline.
+func (s *Server) closeIdle() {
+	limit := s.live.timeout.Duration()
+	if limit <= 0 {
+		return
+	}
+	s.each(func(c *conn) {
+		if c.ev.loop != nil {
+			c.closeIdle(limit)
+		}
+	})
+}
+
 // Demoted closes ordinary client connections after what is in flight has been answered, as Sentinel makes a demoted
 // Redis do: no client shall read on from a deposed leader believing that it leads.
 func (s *Server) Demoted() {
@@ -321,9 +352,15 @@ func (s *Server) Close(patience time.Duration) {
 	defer t.Stop()
 	select {
 	case <-done:
-		return
 	case <-t.C:
+		s.each(func(c *conn) { c.kill() })
+		<-done
 	}
-	s.each(func(c *conn) { c.kill() })
-	<-done
+	s.mu.Lock()
+	loops := s.loops
+	s.loops = nil
+	s.mu.Unlock()
+	for _, l := range loops {
+		l.close()
+	}
 }

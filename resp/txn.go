@@ -141,13 +141,18 @@ func exec(c *conn, _ [][]byte) {
 		c.w.Error(command.ErrReadOnly)
 		return
 	}
+	wait := c.srv.pauses.waitAll
 	if t.writes {
-		c.srv.pauses.waitWrites(c.ctx)
-		c.execWrites(t, watches)
-		return
+		wait = c.srv.pauses.waitWrites
 	}
-	c.srv.pauses.waitAll(c.ctx)
-	c.execReads(t, watches)
+	switch {
+	case !wait(c.ctx):
+		c.quit = true // killed: not executed any more
+	case t.writes:
+		c.execWrites(t, watches)
+	default:
+		c.execReads(t, watches)
+	}
 }
 
 // txn is a transaction made ready: calls of the state machine, and places (empty calls) for the connection's own.

@@ -28,9 +28,13 @@ type Writer struct {
 	errs   []string // codes of the errors written since TakeErrors
 	taken  bool     // errs was handed out and is overwritten by the next error
 	ends   []int    // len(errs) at each EndCall since TakeCalls
-	spare  []byte   // what FillDeferred works in
+	began  callMark
+	spare  []byte // what FillDeferred works in
 	unused decay
 }
+
+// callMark is what a Writer held at the last BeginCall: bytes, places of Deferred and codes of errors.
+type callMark struct{ bytes, marks, errs int }
 
 var _ command.Reply = (*Writer)(nil)
 
@@ -98,8 +102,22 @@ func (w *Writer) TakeErrors() []string {
 	return w.errs
 }
 
+// BeginCall implements command.Reply.
+func (w *Writer) BeginCall() {
+	w.began = callMark{len(w.buf), len(w.marks), len(w.errs)}
+	if w.taken {
+		w.began.errs = 0 // the next error begins anew
+	}
+}
+
 // EndCall implements command.Reply.
 func (w *Writer) EndCall() { w.ends = append(w.ends, len(w.errs)) }
+
+// Retract implements command.Reply. Unlike Truncate it keeps a mark that stands right before the call, and drops the
+// codes of the errors that it takes back: one call has one outcome.
+func (w *Writer) Retract() {
+	w.buf, w.marks, w.errs = w.buf[:w.began.bytes], w.marks[:w.began.marks], w.errs[:w.began.errs]
+}
 
 // TakeCalls returns, for each call that ended since the last TakeCalls or TakeErrors, the code of its first error, ""
 // if it had none. The slice is appended to dst.

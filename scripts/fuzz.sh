@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs every fuzz target for a short while: scripts/fuzz.sh [TIME [PACKAGE...]], by default 2s and all packages. Targets are
-# found by asking the test binaries, so a new one needs no entry anywhere.
+# Runs every fuzz target for a while: scripts/fuzz.sh [TIME [PACKAGE...]], by default 2s and all packages. Targets are found
+# by asking the test binaries, so a new one needs no entry anywhere. FUZZPARALLEL is the number of workers, FUZZTARGETS a
+# regular expression that picks targets. A target that fails leaves its input in its package's testdata/fuzz: keep it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,7 @@ time=${1:-2s}
 [ $# -gt 0 ] || set -- ./...
 
 # "go test -list" prints the names of a package's targets and then "ok", the package and the time.
-targets=$(go test -list '^Fuzz' "$@" | awk '
+targets=$(go test -list "${FUZZTARGETS:-^Fuzz}" "$@" | awk '
 	/^Fuzz/ { names[++n] = $1; next }
 	$1 == "ok" { for (i = 1; i <= n; i++) print $2, names[i] }
 	{ n = 0 }
@@ -18,5 +19,7 @@ targets=$(go test -list '^Fuzz' "$@" | awk '
 
 echo "$targets" | while read -r pkg name; do
 	echo "== $name $pkg"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -parallel 2 "$pkg" </dev/null || exit 1
+	# Inputs are made smaller by a few tries only: by default each new one that is slow to run would take a minute of it.
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 20x -timeout 0 \
+		-parallel "${FUZZPARALLEL:-2}" "$pkg" </dev/null || exit 1
 done

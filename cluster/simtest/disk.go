@@ -1,71 +1,82 @@
 package simtest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
 )
 
-// Errors of disks.
-var (
-	// ErrDisk is what an injected failure looks like. Every later write fails too, as in package storage.
-	ErrDisk = errors.New("simulated disk: input/output error")
-	// errGap is raft-wal's rule: entries come one after the other.
-	errGap = errors.New("simulated disk: log entries with a gap")
-	// errNotFound has the text that raft compares with.
-	errNotFound = errors.New("not found")
-)
+// ErrDisk is what an injected failure looks like. Every later write fails too, as in package storage.
+var ErrDisk = errors.New("simulated disk: input/output error")
 
 // Disk is the data directory of one node. It implements cluster.Storage. Safe for concurrent use.
+//
+// A crash leaves what was synced, and of the writes since then (those that have not returned among them) any number in
+// their order, the last one torn. StoreLogs syncs before it returns, unless the disk is Lazy.
 type Disk struct {
+	owner    string
+	ledger   *ledger
+	starting atomic.Bool // its process has not started yet: it can't be told of a failure
+
 	mu         sync.Mutex
 	rng        *rand.Rand
-	first      uint64 // index of entries[0]
-	entries    []*raft.Log
+	log        logFile
 	stable     map[string][]byte
+	held       []byte           // the term of a vote that waits for its candidate
 	snapshots  []*savedSnapshot // oldest first
 	snapSerial int
 	instance   string
 	clusterID  string
 
+	free      uint64 // bytes of room; 0: more than enough
 	delayMax  time.Duration
+	lazy      bool
 	hang      chan struct{} // writes wait until it is closed
 	failNext  bool
 	failed    bool
 	orphan    bool // the process was killed: nothing matters any more
 	onFailure func(error)
-	busy      map[*busyWrite]struct{}
+	busy      []*change // in the order of their beginning
 }
 
-type busyWrite struct {
+// change is one write. do takes effect on a disk that it is given; the lock is held. part does as much of it as a crash
+// may leave.
+type change struct {
 	op    string
 	since time.Time
+	do    func(d *Disk) error
+	part  func(d *Disk)
 }
 
-func newDisk(instance string, rng *rand.Rand) *Disk {
-	return &Disk{rng: rng, stable: make(map[string][]byte), instance: instance, busy: make(map[*busyWrite]struct{})}
+func newDisk(owner, instance string, rng *rand.Rand, l *ledger) *Disk {
+	return &Disk{owner: owner, ledger: l, rng: rng, stable: make(map[string][]byte), instance: instance}
 }
 
-// fork is what a crash leaves: a disk with everything that was written. The old one belongs to the dead process from
-// now on: its writes end quickly and go nowhere.
+// fork is what a crash leaves. The old disk belongs to the dead process from now on: its writes end quickly and go
+// nowhere.
 func (d *Disk) fork() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	f := newDisk(d.instance, d.rng)
-	f.first, f.entries = d.first, slices.Clone(d.entries)
+	f := newDisk(d.owner, d.instance, d.rng, d.ledger)
+	var whole bool
+	f.log, whole = d.log.afterCrash(d.rng)
 	for k, v := range d.stable {
 		f.stable[k] = v
 	}
 	f.snapshots, f.snapSerial, f.clusterID = slices.Clone(d.snapshots), d.snapSerial, d.clusterID
-	f.delayMax = d.delayMax
+	f.free, f.delayMax, f.lazy = d.free, d.delayMax, d.lazy
 	d.orphan = true
+	if whole { // else what was written after is gone, too
+		for _, c := range d.busy[:d.rng.IntN(len(d.busy)+1)] {
+			c.part(f)
+		}
+	}
 	if d.hang != nil {
 		close(d.hang)
 		d.hang = nil
@@ -78,6 +89,14 @@ func (d *Disk) SetDelay(most time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.delayMax = most
+}
+
+// Lazy makes StoreLogs return before its entries are synced: a disk, or a store, that lies. Nothing syncs them but a
+// later call of Sync.
+func (d *Disk) Lazy() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lazy = true
 }
 
 // Hang makes writes wait until Unhang, or until the process is killed.
@@ -99,18 +118,23 @@ func (d *Disk) Unhang() {
 	}
 }
 
-// FailNextWrite makes the next write fail, and all that follow.
+// FailNextWrite makes the next write fail, and all that follow. What it should have written may be there after a crash.
 func (d *Disk) FailNextWrite() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failNext = true
 }
 
-// write runs do as a write: after its delay, with the lock held.
-func (d *Disk) write(op string, do func() error) error {
-	b := &busyWrite{op, time.Now()}
+// write runs do as a write that takes place whole or not at all.
+func (d *Disk) write(op string, do func(d *Disk) error) error {
+	return d.run(&change{op: op, do: do, part: func(d *Disk) { _ = do(d) }})
+}
+
+// run carries a change out, after its delay.
+func (d *Disk) run(c *change) error {
+	c.since = time.Now()
 	d.mu.Lock()
-	d.busy[b] = struct{}{}
+	d.busy = append(d.busy, c)
 	hang, delay := d.hang, time.Duration(0)
 	if d.delayMax > 0 && !d.orphan {
 		delay = time.Duration(d.rng.Int64N(int64(d.delayMax)))
@@ -122,7 +146,7 @@ func (d *Disk) write(op string, do func() error) error {
 	if delay > 0 {
 		time.Sleep(delay)
 	}
-	fail, err := d.commit(b, do)
+	fail, err := d.commit(c)
 	if fail != nil {
 		fail(err)
 	}
@@ -130,33 +154,41 @@ func (d *Disk) write(op string, do func() error) error {
 }
 
 // commit ends a write: it takes effect, or fails. fail is to be told of the first failure.
-func (d *Disk) commit(b *busyWrite, do func() error) (fail func(error), err error) {
+func (d *Disk) commit(c *change) (fail func(error), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.busy, b)
-	if d.orphan {
-		return nil, do()
+	if d.failed && !d.orphan {
+		return nil, ErrDisk // it stays among the busy ones: a crash may leave it
 	}
-	if d.failed {
-		return nil, ErrDisk
-	}
-	if d.failNext {
+	if d.failNext && !d.orphan {
 		d.failed = true
-		return d.onFailure, fmt.Errorf("%s: %w", b.op, ErrDisk)
+		return d.onFailure, fmt.Errorf("%s: %w", c.op, ErrDisk)
 	}
-	return nil, do()
+	d.busy = slices.DeleteFunc(d.busy, func(o *change) bool { return o == c })
+	return nil, c.do(d)
+}
+
+// blank reports whether raft has never written to the disk.
+func (d *Disk) blank() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.log.entries) == 0 && len(d.stable) == 0 && len(d.snapshots) == 0
+}
+
+func (d *Disk) hasFailed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
 }
 
 // Stalled implements cluster.Storage.
 func (d *Disk) Stalled() (op string, waiting time.Duration, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for b := range d.busy {
-		if w := time.Since(b.since); !ok || w > waiting {
-			op, waiting, ok = b.op, w, true
-		}
+	if len(d.busy) == 0 || d.failed {
+		return "", 0, false
 	}
-	return op, waiting, ok
+	return d.busy[0].op, time.Since(d.busy[0].since), true
 }
 
 // Instance implements cluster.Storage.
@@ -171,215 +203,10 @@ func (d *Disk) ClusterID() string {
 
 // SetClusterID implements cluster.Storage.
 func (d *Disk) SetClusterID(id string) error {
-	return d.write("the identity", func() error { d.clusterID = id; return nil })
+	return d.write("the identity", func(d *Disk) error { d.clusterID = id; return nil })
 }
 
 // Log, Stable and Snapshots implement cluster.Storage.
 func (d *Disk) Log() raft.LogStore            { return diskLog{d} }
 func (d *Disk) Stable() raft.StableStore      { return diskStable{d} }
 func (d *Disk) Snapshots() raft.SnapshotStore { return diskSnapshots{d} }
-
-// diskLog is raft.LogStore with the rules of raft-wal.
-type diskLog struct{ d *Disk }
-
-var _ raft.MonotonicLogStore = diskLog{}
-
-func (l diskLog) IsMonotonic() bool { return true }
-
-func (l diskLog) FirstIndex() (uint64, error) {
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	if len(l.d.entries) == 0 {
-		return 0, nil
-	}
-	return l.d.first, nil
-}
-
-func (l diskLog) LastIndex() (uint64, error) {
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	return l.d.lastLocked(), nil
-}
-
-func (d *Disk) lastLocked() uint64 {
-	if len(d.entries) == 0 {
-		return 0
-	}
-	return d.first + uint64(len(d.entries)) - 1
-}
-
-func (l diskLog) GetLog(index uint64, out *raft.Log) error {
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	if index < l.d.first || index > l.d.lastLocked() {
-		return raft.ErrLogNotFound
-	}
-	*out = *l.d.entries[index-l.d.first]
-	return nil
-}
-
-func (l diskLog) StoreLog(e *raft.Log) error { return l.StoreLogs([]*raft.Log{e}) }
-
-func (l diskLog) StoreLogs(logs []*raft.Log) error {
-	added := make([]*raft.Log, len(logs))
-	for i, e := range logs {
-		added[i] = copyLog(e)
-	}
-	return l.d.write("a log write", func() error {
-		d := l.d
-		for _, e := range added {
-			switch {
-			case len(d.entries) == 0:
-				d.first = e.Index
-			case e.Index != d.lastLocked()+1:
-				return fmt.Errorf("%w: %d after %d", errGap, e.Index, d.lastLocked())
-			}
-			d.entries = append(d.entries, e)
-		}
-		return nil
-	})
-}
-
-func (l diskLog) DeleteRange(least, most uint64) error {
-	return l.d.write("a log truncation", func() error {
-		d := l.d
-		last := d.lastLocked()
-		switch {
-		case len(d.entries) == 0 || most < d.first || least > last:
-		case least <= d.first && most >= last:
-			d.entries = nil
-		case least <= d.first:
-			d.entries = slices.Clone(d.entries[most+1-d.first:])
-			d.first = most + 1
-		case most >= last:
-			d.entries = slices.Clone(d.entries[:least-d.first])
-		default:
-			return fmt.Errorf("simulated disk: truncation %d to %d in the middle of %d to %d", least, most, d.first, last)
-		}
-		return nil
-	})
-}
-
-// diskStable is raft.StableStore. Raft panics when its term can't be written; here such a write waits until the process
-// has been killed, so that one node's end does not take the test with it.
-type diskStable struct{ d *Disk }
-
-func (s diskStable) Set(key, val []byte) error {
-	k, v := string(key), bytes.Clone(val)
-	err := s.d.write("a vote", func() error { s.d.stable[k] = v; return nil })
-	for err != nil && !s.d.isOrphan() {
-		time.Sleep(orphanPoll)
-	}
-	return nil
-}
-
-const orphanPoll = 10 * time.Millisecond
-
-func (d *Disk) isOrphan() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.orphan
-}
-
-func (s diskStable) Get(key []byte) ([]byte, error) {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	v, ok := s.d.stable[string(key)]
-	if !ok {
-		return nil, errNotFound
-	}
-	return bytes.Clone(v), nil
-}
-
-func (s diskStable) SetUint64(key []byte, val uint64) error {
-	return s.Set(key, fmt.Appendf(nil, "%d", val))
-}
-
-func (s diskStable) GetUint64(key []byte) (uint64, error) {
-	v, err := s.Get(key)
-	if err != nil {
-		return 0, err
-	}
-	var n uint64
-	_, err = fmt.Sscanf(string(v), "%d", &n)
-	return n, err
-}
-
-// snapshotsKept is how many snapshots a disk keeps.
-const snapshotsKept = 2
-
-type savedSnapshot struct {
-	meta raft.SnapshotMeta
-	data []byte
-}
-
-// diskSnapshots is raft.SnapshotStore.
-type diskSnapshots struct{ d *Disk }
-
-func (s diskSnapshots) Create(version raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	s.d.snapSerial++
-	return &sink{d: s.d, saved: &savedSnapshot{meta: raft.SnapshotMeta{
-		Version: version, ID: fmt.Sprintf("%d-%d-%d", term, index, s.d.snapSerial), Index: index, Term: term,
-		Configuration: conf.Clone(), ConfigurationIndex: confIndex,
-	}}}, nil
-}
-
-func (s diskSnapshots) List() ([]*raft.SnapshotMeta, error) {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	var out []*raft.SnapshotMeta
-	for _, sn := range slices.Backward(s.d.snapshots) {
-		m := sn.meta
-		out = append(out, &m)
-	}
-	return out, nil
-}
-
-func (s diskSnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	for _, sn := range s.d.snapshots {
-		if sn.meta.ID == id {
-			m := sn.meta
-			return &m, io.NopCloser(bytes.NewReader(sn.data)), nil
-		}
-	}
-	return nil, nil, fmt.Errorf("simulated disk: no snapshot %s", id)
-}
-
-// sink is a snapshot that is being written. It is there once it is closed.
-type sink struct {
-	d     *Disk
-	saved *savedSnapshot
-	ended bool
-}
-
-func (k *sink) ID() string { return k.saved.meta.ID }
-
-func (k *sink) Write(p []byte) (int, error) {
-	k.saved.data = append(k.saved.data, p...)
-	return len(p), nil
-}
-
-func (k *sink) Cancel() error { k.ended = true; return nil }
-
-func (k *sink) Close() error {
-	if k.ended {
-		return nil
-	}
-	k.ended = true
-	k.saved.meta.Size = int64(len(k.saved.data))
-	return k.d.write("a snapshot", func() error {
-		all := append(k.d.snapshots, k.saved)
-		slices.SortStableFunc(all, func(a, b *savedSnapshot) int {
-			if a.meta.Term != b.meta.Term {
-				return int(a.meta.Term) - int(b.meta.Term)
-			}
-			return int(a.meta.Index) - int(b.meta.Index)
-		})
-		k.d.snapshots = all[max(0, len(all)-snapshotsKept):]
-		return nil
-	})
-}

@@ -2,7 +2,10 @@ package simtest
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,10 +17,20 @@ import (
 // History records what clients did to registers (SET and GET of keys), for a linearizability check. Safe for concurrent
 // use.
 type History struct {
-	tick atomic.Int64 // orders calls and returns: virtual time stands still between many of them
-	mu   sync.Mutex
-	ops  map[string][]porcupine.Operation
+	tick  atomic.Int64 // orders calls and returns: virtual time stands still between many of them
+	trace *trace       // of the same run; nil: none
+	mu    sync.Mutex
+	ops   map[string][]porcupine.Operation
 }
+
+// Began is the beginning of an operation.
+type Began struct {
+	tick int64
+	at   time.Duration
+}
+
+// span is when an operation was under way, in virtual time.
+type span struct{ from, to time.Duration }
 
 // register is one operation on one key. Values of writes are distinct.
 type register struct {
@@ -26,27 +39,31 @@ type register struct {
 }
 
 // NewHistory returns an empty history.
-func NewHistory() *History { return &History{ops: make(map[string][]porcupine.Operation)} }
+func (s *Sim) NewHistory() *History {
+	return &History{trace: s.trace, ops: make(map[string][]porcupine.Operation)}
+}
 
-// Begin returns the time of a call.
-func (h *History) Begin() int64 { return h.tick.Add(1) }
+// Begin is the beginning of a call.
+func (h *History) Begin() Began { return Began{h.tick.Add(1), time.Since(bubbleStart)} }
 
-// Wrote records a write that began at call. unknown: whether and when it takes effect is open.
-func (h *History) Wrote(client int, key, value string, call int64, unknown bool) {
+// Wrote records a write that has ended. unknown: whether and when it takes effect is open.
+func (h *History) Wrote(client int, key, value string, call Began, unknown bool) {
 	end := h.tick.Add(1)
 	if unknown {
 		end = math.MaxInt64
 	}
-	h.add(key, porcupine.Operation{ClientId: client, Input: register{write: true, value: value}, Call: call, Return: end})
+	in := register{write: true, value: value}
+	h.add(key, call, porcupine.Operation{ClientId: client, Input: in, Output: register{}, Return: end})
 }
 
 // Read records a read that was answered.
-func (h *History) Read(client int, key, value string, call int64) {
+func (h *History) Read(client int, key, value string, call Began) {
 	end := h.tick.Add(1)
-	h.add(key, porcupine.Operation{ClientId: client, Input: register{}, Output: register{value: value}, Call: call, Return: end})
+	h.add(key, call, porcupine.Operation{ClientId: client, Input: register{}, Output: register{value: value}, Return: end})
 }
 
-func (h *History) add(key string, op porcupine.Operation) {
+func (h *History) add(key string, call Began, op porcupine.Operation) {
+	op.Call, op.Metadata = call.tick, span{call.at, time.Since(bubbleStart)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops[key] = append(h.ops[key], op)
@@ -83,26 +100,40 @@ var registerModel = porcupine.Model{
 // checkLimit is how long one key's history may take to check, in real time.
 const checkLimit = 20 * time.Second
 
-// Check fails the test if a key's history is not linearizable. Call it outside of the bubble.
+// Check fails the test if a key's history is not linearizable, or could not be checked. Call it outside of the bubble.
 func (h *History) Check(t testing.TB) {
 	t.Helper()
-	for key, ops := range h.ops {
-		switch porcupine.CheckOperationsTimeout(registerModel, ops, checkLimit) {
-		case porcupine.Illegal:
-			t.Errorf("the history of %s (%d operations) is not linearizable", key, len(ops))
-			for _, op := range ops {
-				t.Logf("client %d: %s [%d, %d]", op.ClientId, registerModel.DescribeOperation(op.Input, orEmpty(op.Output)), op.Call, op.Return)
-			}
-			return
-		case porcupine.Unknown:
-			t.Logf("the history of %s (%d operations) was not checked within %s", key, len(ops), checkLimit)
-		}
+	if why := h.Verdict(); why != "" {
+		t.Error(why)
 	}
 }
 
-func orEmpty(v any) any {
-	if v == nil {
-		return register{}
+// Verdict is the first key's history that is not linearizable or could not be checked; "" if there is none.
+func (h *History) Verdict() string {
+	for _, key := range slices.Sorted(maps.Keys(h.ops)) {
+		ops := h.ops[key]
+		switch porcupine.CheckOperationsTimeout(registerModel, ops, checkLimit) {
+		case porcupine.Illegal:
+			return fmt.Sprintf("the history of %s (%d operations) is not linearizable:\n%s", key, len(ops), h.describe(ops))
+		case porcupine.Unknown:
+			return fmt.Sprintf("the history of %s (%d operations) could not be checked within %s", key, len(ops), checkLimit)
+		}
 	}
-	return v
+	return ""
+}
+
+// describe is a key's history and what happened meanwhile.
+func (h *History) describe(ops []porcupine.Operation) string {
+	var b strings.Builder
+	from, to := time.Duration(math.MaxInt64), time.Duration(0)
+	for _, op := range ops {
+		d := op.Metadata.(span)
+		from, to = min(from, d.from), max(to, d.to)
+		fmt.Fprintf(&b, "%10.4f to %10.4f  client %d: %s [%d, %d]\n", d.from.Seconds(), d.to.Seconds(), op.ClientId,
+			registerModel.DescribeOperation(op.Input, op.Output), op.Call, op.Return)
+	}
+	if h.trace != nil {
+		b.WriteString("meanwhile:\n" + h.trace.window(from, to))
+	}
+	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -25,16 +26,19 @@ type Network struct {
 	at                 map[string]*endpoint // the process that listens at an address
 	cuts               map[link]bool
 	delayMin, delayMax time.Duration
-	loss               float64
+	slow               map[link]time.Duration // added to the delay
+	loss, duplicates   float64
 
-	wg sync.WaitGroup
+	ledger *ledger
+	wg     sync.WaitGroup
 }
 
 // link is one direction between two nodes, by their ids.
 type link struct{ from, to string }
 
-func newNetwork(seed uint64) *Network {
+func newNetwork(seed uint64, l *ledger) *Network {
 	w := &Network{
+		ledger: l, slow: make(map[link]time.Duration),
 		rng: rand.New(rand.NewPCG(seed, 1)), at: make(map[string]*endpoint), cuts: make(map[link]bool),
 		delayMin: 200 * time.Microsecond, delayMax: 2 * time.Millisecond,
 	}
@@ -54,6 +58,47 @@ func (w *Network) SetLoss(share float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.loss = share
+}
+
+// SetLinkDelay adds to the delay of every message from one node to another.
+func (w *Network) SetLinkDelay(from, to string, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.slow[link{from, to}] = d
+}
+
+// SetDuplicates sets the share of requests that arrive a second time, at most lateMax after the first (0 to 1).
+func (w *Network) SetDuplicates(share float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.duplicates = share
+}
+
+// lateMax is how late the second copy of a request may be: as one that waited in the socket of a process that hung.
+const lateMax = 3 * time.Second
+
+// twice decides whether a request arrives a second time, and how long after the first.
+func (w *Network) twice() (late time.Duration, yes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.duplicates == 0 || w.rng.Float64() >= w.duplicates {
+		return 0, false
+	}
+	late = time.Duration(w.rng.Int64N(int64(lateMax)))
+	if w.rng.IntN(2) == 0 {
+		late /= 1000 // at the same time, or nearly
+	}
+	return late, true
+}
+
+// again calls f, which brings the second copy of a request.
+func (w *Network) again(to *endpoint, late time.Duration, f func()) {
+	w.ledger.count(func(c *Counts) { c.Duplicates++ })
+	w.run(func() {
+		if sleep(late, nil, to.stopped) == nil {
+			f()
+		}
+	})
 }
 
 // CutOneWay loses every message from one node to another.
@@ -82,11 +127,12 @@ func (w *Network) Partition(groups ...[]string) {
 	}
 }
 
-// Heal removes all cuts.
+// Heal removes all cuts and the delays of single links.
 func (w *Network) Heal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.cuts)
+	clear(w.slow)
 }
 
 // run starts a goroutine that close waits for.
@@ -97,10 +143,10 @@ func (w *Network) close() {
 	w.wg.Wait()
 }
 
-func (w *Network) chance() (delay time.Duration, lost bool) {
+func (w *Network) chance(on link) (delay time.Duration, lost bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delay = w.delayMin
+	delay = w.delayMin + w.slow[on]
 	if spread := int64(w.delayMax - w.delayMin); spread > 0 {
 		delay += time.Duration(w.rng.Int64N(spread))
 	}
@@ -121,7 +167,7 @@ func (w *Network) listener(addr string) *endpoint {
 
 // travel takes one message along a link: nil once it has arrived.
 func (w *Network) travel(from, to *endpoint, limit <-chan time.Time) error {
-	delay, lost := w.chance()
+	delay, lost := w.chance(link{from.id, to.id})
 	if !lost && !w.isCut(from.id, to.id) {
 		if err := sleep(delay, limit, from.stopped); err != nil {
 			return err
@@ -154,12 +200,17 @@ func sleep(d time.Duration, limit <-chan time.Time, stop <-chan struct{}) error 
 // endpoint is one process on the network.
 type endpoint struct {
 	net      *Network
+	ledger   *ledger // of its cluster
 	id, addr string
 	identity func() transport.Identity
 	verify   func(peer transport.Identity) error
 	book     raft.ServerAddressProvider
 	timeout  time.Duration
 	clock    *Clock
+	// installing counts the snapshots that its raft is at work on, while its log is of no meaning; heartbeats, if set,
+	// is raft's fast path for heartbeats, which the real transport does not have.
+	installing atomic.Int32
+	heartbeats atomic.Pointer[func(raft.RPC)]
 
 	consumer    chan raft.RPC
 	stopped     chan struct{} // closed when the process ends
@@ -214,7 +265,7 @@ func (e *endpoint) dial(addr string, limit <-chan time.Time) (*endpoint, error) 
 	}
 	to := e.net.listener(addr)
 	if to == nil {
-		delay, _ := e.net.chance()
+		delay, _ := e.net.chance(link{})
 		if err := sleep(delay, limit, e.stopped); err != nil {
 			return nil, err
 		}

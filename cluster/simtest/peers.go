@@ -65,6 +65,10 @@ func (p peers) exchange(to *endpoint, method byte, req []byte, limit <-chan time
 	if h == nil {
 		return answer{err: fmt.Errorf("simulated network: no handler for method %d", method)}
 	}
+	if late, yes := p.e.net.twice(); yes {
+		second := bytes.Clone(req)
+		p.e.net.again(to, late, func() { _, _ = h(p.e.identity(), second) })
+	}
 	handled := make(chan answer, 1)
 	self := p.e.identity()
 	p.e.net.run(func() {

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -9,8 +10,12 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// raftTransport is raft.Transport over the simulated network. Like the real one it has no fast path for heartbeats.
-type raftTransport struct{ e *endpoint }
+// raftTransport is raft.Transport over the simulated network. Like the real one it has no fast path for heartbeats,
+// unless fast is set: then it does as raft's own transports do.
+type raftTransport struct {
+	e    *endpoint
+	fast bool
+}
 
 var (
 	_ raft.Transport   = raftTransport{}
@@ -18,9 +23,15 @@ var (
 	_ raft.WithClose   = raftTransport{}
 )
 
-func (t raftTransport) Consumer() <-chan raft.RPC              { return t.e.consumer }
-func (t raftTransport) LocalAddr() raft.ServerAddress          { return raft.ServerAddress(t.e.addr) }
-func (t raftTransport) SetHeartbeatHandler(func(rpc raft.RPC)) {}
+func (t raftTransport) Consumer() <-chan raft.RPC     { return t.e.consumer }
+func (t raftTransport) LocalAddr() raft.ServerAddress { return raft.ServerAddress(t.e.addr) }
+
+// SetHeartbeatHandler implements raft.Transport.
+func (t raftTransport) SetHeartbeatHandler(h func(rpc raft.RPC)) {
+	if t.fast {
+		t.e.heartbeats.Store(&h)
+	}
+}
 
 // Close implements raft.WithClose: raft neither sends nor hears any more, but the process stays reachable for calls.
 func (t raftTransport) Close() error {
@@ -43,22 +54,20 @@ func (e *endpoint) resolve(id raft.ServerID, addr raft.ServerAddress) string {
 }
 
 func (t raftTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	return call(t.e, id, target, copyAppend(args), nil, resp)
+	t.e.ledger.leads(args.Term, t.e.id)
+	return call(t.e, id, target, args, nil, resp)
 }
 
 func (t raftTransport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	c := *args
-	return call(t.e, id, target, &c, nil, resp)
+	return call(t.e, id, target, args, nil, resp)
 }
 
 func (t raftTransport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	c := *args
-	return call(t.e, id, target, &c, nil, resp)
+	return call(t.e, id, target, args, nil, resp)
 }
 
 func (t raftTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, args *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	c := *args
-	return call(t.e, id, target, &c, nil, resp)
+	return call(t.e, id, target, args, nil, resp)
 }
 
 func (t raftTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
@@ -66,12 +75,31 @@ func (t raftTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddre
 	if err != nil {
 		return err
 	}
-	c := *args
-	c.Configuration = bytes.Clone(args.Configuration)
-	return call(t.e, id, target, &c, bytes.NewReader(all), resp)
+	return call(t.e, id, target, args, all, resp)
 }
 
-// copyAppend copies a request deeply: nodes share no memory.
+// copyCommand copies a request deeply: nodes share no memory.
+func copyCommand(cmd any) any {
+	switch c := cmd.(type) {
+	case *raft.AppendEntriesRequest:
+		return copyAppend(c)
+	case *raft.RequestVoteRequest:
+		d := *c
+		return &d
+	case *raft.RequestPreVoteRequest:
+		d := *c
+		return &d
+	case *raft.TimeoutNowRequest:
+		d := *c
+		return &d
+	case *raft.InstallSnapshotRequest:
+		d := *c
+		d.Configuration = bytes.Clone(c.Configuration)
+		return &d
+	}
+	panic(fmt.Sprintf("simulated network: a request of type %T", cmd))
+}
+
 func copyAppend(a *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
 	c := *a
 	c.Entries = make([]*raft.Log, len(a.Entries))
@@ -88,7 +116,7 @@ func copyLog(l *raft.Log) *raft.Log {
 }
 
 // call is one exchange of messages.
-func call[R any](e *endpoint, id raft.ServerID, target raft.ServerAddress, cmd any, data io.Reader, resp *R) error {
+func call[R any](e *endpoint, id raft.ServerID, target raft.ServerAddress, cmd any, data []byte, resp *R) error {
 	t := time.NewTimer(e.timeout)
 	defer t.Stop()
 	to, answers, err := e.deliver(e.resolve(id, target), cmd, data, t.C)
@@ -104,29 +132,74 @@ func call[R any](e *endpoint, id raft.ServerID, target raft.ServerAddress, cmd a
 }
 
 // deliver brings a request to the raft at addr.
-func (e *endpoint) deliver(addr string, cmd any, data io.Reader, limit <-chan time.Time) (*endpoint, <-chan raft.RPCResponse, error) {
+func (e *endpoint) deliver(addr string, cmd any, data []byte, limit <-chan time.Time) (*endpoint, <-chan raft.RPCResponse, error) {
 	select {
 	case <-e.raftStopped: // the real layer closes its streams
 		return nil, nil, errStopped
 	default:
 	}
+	sent := copyCommand(cmd)
 	to, err := e.dial(addr, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	answers := make(chan raft.RPCResponse, 1)
-	select {
-	case to.consumer <- raft.RPC{Command: cmd, Reader: data, RespChan: answers}:
-		return to, answers, nil
-	case <-to.stopped:
-		return nil, nil, errRefused
-	case <-to.raftStopped:
-		return nil, nil, errRefused
-	case <-e.stopped:
-		return nil, nil, errStopped
-	case <-limit:
-		return nil, nil, errTimeout
+	if late, yes := e.net.twice(); yes {
+		second := copyCommand(sent)
+		e.net.again(to, late, func() { _, _ = e.hand(to, second, data, nil) })
 	}
+	answers, err := e.hand(to, sent, data, limit)
+	return to, answers, err
+}
+
+// hand gives a request to another process's raft.
+func (e *endpoint) hand(to *endpoint, cmd any, data []byte, limit <-chan time.Time) (<-chan raft.RPCResponse, error) {
+	answers := make(chan raft.RPCResponse, 1)
+	rpc := raft.RPC{Command: cmd, RespChan: answers}
+	switch req := cmd.(type) {
+	case *raft.InstallSnapshotRequest:
+		rpc.Reader = bytes.NewReader(data)
+		rpc.RespChan = to.watchInstall(answers)
+	case *raft.AppendEntriesRequest:
+		if h := to.heartbeats.Load(); h != nil && isHeartbeat(req) {
+			e.net.run(func() { (*h)(rpc) })
+			return answers, nil
+		}
+	}
+	err := errRefused
+	select {
+	case to.consumer <- rpc:
+		return answers, nil
+	case <-to.stopped:
+	case <-to.raftStopped:
+	case <-e.stopped:
+		err = errStopped
+	case <-limit:
+		err = errTimeout
+	}
+	rpc.Respond(nil, err) // nobody else will
+	return nil, err
+}
+
+// watchInstall counts a snapshot as being installed until its answer passes.
+func (e *endpoint) watchInstall(answers chan<- raft.RPCResponse) chan<- raft.RPCResponse {
+	e.installing.Add(1)
+	e.net.ledger.count(func(c *Counts) { c.Installs++ })
+	from := make(chan raft.RPCResponse, 1)
+	e.net.run(func() {
+		select {
+		case a := <-from:
+			e.installing.Add(-1)
+			answers <- a
+		case <-e.stopped:
+		case <-e.raftStopped:
+		}
+	})
+	return from
+}
+
+// isHeartbeat recognizes heartbeats as raft's own transport does.
+func isHeartbeat(a *raft.AppendEntriesRequest) bool {
+	return a.Term != 0 && a.PrevLogEntry == 0 && a.PrevLogTerm == 0 && len(a.Entries) == 0 && a.LeaderCommitIndex == 0
 }
 
 // await brings the answer back.
@@ -217,7 +290,8 @@ func (p *pipeline) send() {
 		select {
 		case f := <-p.sends:
 			if broken == nil {
-				f.to, f.answers, broken = p.e.deliver(p.e.resolve(p.id, p.target), copyAppend(f.req), nil, f.limit.C)
+				p.e.ledger.leads(f.req.Term, p.e.id)
+				f.to, f.answers, broken = p.e.deliver(p.e.resolve(p.id, p.target), f.req, nil, f.limit.C)
 			}
 			f.err = broken
 			select {

@@ -8,7 +8,10 @@ import (
 
 // Reply collects replies as strings: "+OK", "-ERR ...", ":1", "$value", "_" (null), "*2" before its elements. It
 // implements command.Reply and is owned by one goroutine at a time.
-type Reply struct{ Values []string }
+type Reply struct {
+	Values []string
+	began  int // len(Values) at the last BeginCall
+}
 
 var _ command.Reply = (*Reply)(nil)
 
@@ -33,4 +36,6 @@ func (r *Reply) BigNumber(s string)        { r.add("(" + s) }
 func (r *Reply) Bool(b bool)               { r.add("#" + strconv.FormatBool(b)) }
 func (r *Reply) Verbatim(format, s string) { r.add("=" + format + ":" + s) }
 func (r *Reply) Deferred()                 { r.add("?") }
+func (r *Reply) BeginCall()                { r.began = len(r.Values) }
 func (r *Reply) EndCall()                  {}
+func (r *Reply) Retract()                  { r.Values = r.Values[:r.began] }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,23 +29,37 @@ const (
 type Options struct {
 	// Tune changes a node's configuration before it starts.
 	Tune func(id string, c *cluster.Config)
+	// KeepBooks has address books survive the process, as those in data directories do.
+	KeepBooks bool
 	// RaftTimeout bounds one exchange of raft. Default 1 s.
 	RaftTimeout time.Duration
 	// KeepFailed leaves a process running that reported a fatal error. By default it ends, as cmd/redoubt does.
 	KeepFailed bool
 	// OnFault is told of each fault that Trouble makes.
 	OnFault func(name string)
+	// FastHeartbeats gives raft the fast path for heartbeats that our transport takes away (hashicorp/raft #695).
+	FastHeartbeats bool
+	// Stuck lets goroutines of leadership transfers be left over (hashicorp/raft #696).
+	Stuck bool
+	// Supervised has a process that ended by itself started again after a while, as a service manager does.
+	Supervised bool
+	// Expected keeps violations from failing the test: its caller asks for them (Violations).
+	Expected bool
 }
 
 // Sim is a cluster under virtual time.
 type Sim struct {
-	T    testing.TB
-	Net  *Network
-	opts Options
+	T      testing.TB
+	Net    *Network
+	opts   Options
+	trace  *trace
+	ledger *ledger
+	looked chan struct{} // closed when nobody shall look any more
 
-	mu      sync.Mutex // guards rng and members
+	mu      sync.Mutex // guards rng, members and founder
 	rng     *rand.Rand
 	members []*Member
+	founder *Member // who began the first cluster
 	onClose []func()
 }
 
@@ -75,10 +90,18 @@ func RunSeed(t *testing.T, seed uint64, opts Options, f func(s *Sim)) {
 	t.Helper()
 	defer func() {
 		if t.Failed() {
-			t.Logf("run again with %s=%d go test -race -run '^%s$'", SeedEnv, seed, t.Name())
+			name, _, _ := strings.Cut(t.Name(), "/")
+			t.Logf("run again with %s=%d go test -race -run '^%s$' ./cluster", SeedEnv, seed, name)
+		}
+	}()
+	var bubble string
+	defer func() {
+		if p := recover(); p != nil && !(strings.Contains(fmt.Sprint(p), leftOver) && leftByRaft(bubble, opts.Stuck)) {
+			panic(p)
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
+		bubble = bubbleName()
 		s := newSim(t, seed, opts)
 		defer s.close()
 		f(s)
@@ -89,18 +112,58 @@ func newSim(t testing.TB, seed uint64, opts Options) *Sim {
 	if opts.RaftTimeout == 0 {
 		opts.RaftTimeout = time.Second
 	}
-	return &Sim{T: t, Net: newNetwork(seed), opts: opts, rng: rand.New(rand.NewPCG(seed, 2))}
+	s := &Sim{
+		T: t, opts: opts, rng: rand.New(rand.NewPCG(seed, 2)), trace: &trace{}, looked: make(chan struct{}),
+	}
+	s.ledger = newLedger(s.trace.violation)
+	s.Net = newNetwork(seed, s.ledger)
+	s.Net.run(func() { s.look(s.looked) })
+	return s
 }
 
-// close ends every process and waits for all goroutines.
+// close ends every process, waits for all goroutines and fails the test if an invariant did not hold.
 func (s *Sim) close() {
 	for _, f := range s.onClose {
 		f()
 	}
+	close(s.looked)
 	for _, m := range s.Members() {
 		m.Crash()
 	}
 	s.Net.close()
+	switch why := s.trace.failure(); {
+	case s.opts.Expected:
+	case why != "":
+		s.T.Errorf("invariants were violated:\n%s", why)
+	case s.T.Failed():
+		now := time.Since(bubbleStart)
+		s.T.Logf("the last events:\n%s", s.trace.window(now, now))
+	}
+}
+
+// Violation notes that an invariant of the caller's did not hold; the test fails when the Sim is closed. Any goroutine
+// may call it.
+func (s *Sim) Violation(format string, args ...any) { s.trace.violation(format, args...) }
+
+// Violations are the first ones that were noted.
+func (s *Sim) Violations() []string {
+	s.trace.mu.Lock()
+	defer s.trace.mu.Unlock()
+	out := make([]string, len(s.trace.violations))
+	for i, v := range s.trace.violations {
+		out[i] = v.text
+	}
+	return out
+}
+
+// Note adds an event to what is printed when the test fails. Any goroutine may call it.
+func (s *Sim) Note(format string, args ...any) { s.trace.add(format, args...) }
+
+// Counts says how much was checked so far.
+func (s *Sim) Counts() Counts {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return s.ledger.counts
 }
 
 // Rand returns a number below n. Any goroutine may call it.
@@ -146,16 +209,26 @@ func (s *Sim) Member(id string) *Member {
 
 // NewMember makes a node with an empty disk, which has not started.
 func (s *Sim) NewMember(id string) *Member {
-	m := &Member{ID: id, sim: s, Clock: &Clock{}, raftAddr: id + ":raft", respAddr: id + ":resp"}
-	m.disk = s.newDisk()
+	m := &Member{ID: id, sim: s, hold: make(chan struct{}, 1), Clock: &Clock{}, raftAddr: id + ":raft", respAddr: id + ":resp"}
+	m.disk = s.newDisk(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.members = append(s.members, m)
 	return m
 }
 
-func (s *Sim) newDisk() *Disk {
-	return newDisk(fmt.Sprintf("%016x", s.entropy()), rand.New(rand.NewPCG(s.entropy(), 3)))
+// begins reports whether a member begins the Sim's first cluster, or began it.
+func (s *Sim) begins(m *Member) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.founder == nil {
+		s.founder = m
+	}
+	return s.founder == m
+}
+
+func (s *Sim) newDisk(owner string) *Disk {
+	return newDisk(owner, fmt.Sprintf("%016x", s.entropy()), rand.New(rand.NewPCG(s.entropy(), 3)), s.ledger)
 }
 
 // Start makes a cluster of n voters called n1, n2...

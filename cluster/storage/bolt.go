@@ -10,14 +10,15 @@ import (
 )
 
 // openBolt opens a raft-boltdb file, or makes one, after a check of its pages. A new file is made under another name and
-// renamed: bbolt cannot open one whose making was cut short.
-func openBolt(path string, opts bbolt.Options) (store *raftboltdb.BoltStore, err error) {
+// renamed: bbolt cannot open one whose making was cut short. witnessed: something else tells whether the last transaction
+// is missing, so that a torn one may be undone.
+func openBolt(path string, opts bbolt.Options, witnessed bool) (store *raftboltdb.BoltStore, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := createBolt(path, opts); err != nil {
 			return nil, err
 		}
 	}
-	if err := checkBolt(path); err != nil {
+	if err := checkBolt(path, witnessed); err != nil {
 		return nil, classify(path, err)
 	}
 	// What a killed process left unsynced becomes true before anybody relies on it.

@@ -14,6 +14,9 @@ import (
 // neither of which a recover stops, or hand a page in use out as free. So the pages are walked before bbolt sees them:
 // both metas whole, every page inside the file, used once, of the kind its parent expects, its elements inside it, and
 // none in the free list. Contents are checked by the sums of the records themselves.
+//
+// One meta page may be bad where the file is witnessed: the mark tells whether the last transaction of a log was
+// acknowledged. Nothing tells that of a term or a vote, so the stable store wants both.
 const (
 	boltMagic        = 0xED0CDAED
 	boltVersion      = 2
@@ -48,7 +51,7 @@ type boltMetaPage struct {
 }
 
 // checkBolt walks the pages of a bbolt file that nobody has open.
-func checkBolt(path string) error {
+func checkBolt(path string, witnessed bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -58,11 +61,11 @@ func checkBolt(path string) error {
 	if err != nil {
 		return err
 	}
-	return checkBoltPages(f, st.Size())
+	return checkBoltPages(f, st.Size(), witnessed)
 }
 
-func checkBoltPages(r io.ReaderAt, size int64) error {
-	m, err := newestBoltMeta(r)
+func checkBoltPages(r io.ReaderAt, size int64, witnessed bool) error {
+	m, err := newestBoltMeta(r, witnessed)
 	if err != nil {
 		return err
 	}
@@ -89,19 +92,29 @@ func checkBoltPages(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-func newestBoltMeta(r io.ReaderAt) (boltMetaPage, error) {
-	m0, err := readBoltMeta(r, 0, 0)
-	if err != nil {
-		return m0, err
+var errBoltMetaSum = errors.New("checksum does not match")
+
+// newestBoltMeta returns the meta that bbolt will go by.
+func newestBoltMeta(r io.ReaderAt, witnessed bool) (boltMetaPage, error) {
+	m0, err0 := readBoltMeta(r, 0, 0)
+	pageSize := int64(m0.pageSize)
+	if err0 != nil {
+		pageSize = int64(os.Getpagesize()) // as bbolt has it
 	}
-	m1, err := readBoltMeta(r, 1, int64(m0.pageSize))
-	if err != nil {
-		return m1, err
-	}
-	if m1.pageSize != m0.pageSize {
+	m1, err1 := readBoltMeta(r, 1, pageSize)
+	torn0, torn1 := witnessed && errors.Is(err0, errBoltMetaSum), witnessed && errors.Is(err1, errBoltMetaSum)
+	switch {
+	case err0 != nil && (!torn0 || err1 != nil):
+		return m0, err0
+	case err1 != nil && !torn1:
+		return m1, err1
+	case torn0:
+		return m1, nil
+	case torn1:
+		return m0, nil
+	case m1.pageSize != m0.pageSize:
 		return m0, errors.New("meta pages disagree on the page size")
-	}
-	if m1.txid > m0.txid {
+	case m1.txid > m0.txid:
 		return m1, nil
 	}
 	return m0, nil
@@ -123,7 +136,7 @@ func readBoltMeta(r io.ReaderAt, id uint64, at int64) (boltMetaPage, error) {
 	case ne.Uint64(b[:]) != id || ne.Uint16(b[8:])&boltMeta == 0:
 		return m, fmt.Errorf("meta page %d: wrong page header", id)
 	case ne.Uint32(p) != boltMagic || ne.Uint32(p[4:]) != boltVersion || ne.Uint64(p[boltMetaBytes-8:]) != sum.Sum64():
-		return m, fmt.Errorf("meta page %d: checksum does not match", id)
+		return m, fmt.Errorf("meta page %d: %w", id, errBoltMetaSum)
 	case m.pageSize < boltPageBytesMin || m.pageSize > boltPageBytesMax || m.pageSize&(m.pageSize-1) != 0:
 		return m, fmt.Errorf("meta page %d: page size %d", id, m.pageSize)
 	}

@@ -176,12 +176,12 @@ func (d *Dir) openLog(snap snapshotPoint) error {
 		return err
 	}
 	s := &logStore{guard: d.guard, place: dir, weak: d.opts.Fsync != FsyncAlways, flush: func() error { return nil }}
-	if err := d.openRawLog(s, dir); err != nil {
-		return err
-	}
 	var err error
 	if s.mark, err = openMark(markPath); err != nil {
-		return errors.Join(err, contain(s.closeRaw))
+		return err
+	}
+	if err := d.openRawLog(s, dir); err != nil {
+		return errors.Join(err, s.mark.close())
 	}
 	if d.opts.WrapLog != nil {
 		s.raw = d.opts.WrapLog(s.raw)
@@ -214,7 +214,7 @@ func (d *Dir) settleLog(snap snapshotPoint) error {
 func (d *Dir) openRawLog(s *logStore, dir string) error {
 	if d.opts.LogStore == LogBoltDB {
 		s.place = filepath.Join(dir, logBoltName)
-		b, err := openBolt(s.place, bbolt.Options{FreelistType: bbolt.FreelistMapType})
+		b, err := openBolt(s.place, bbolt.Options{FreelistType: bbolt.FreelistMapType}, true)
 		if err != nil {
 			return err
 		}
@@ -222,6 +222,10 @@ func (d *Dir) openRawLog(s *logStore, dir string) error {
 		return nil
 	}
 	if err := syncTree(dir); err != nil {
+		return err
+	}
+	slot, _ := s.mark.get()
+	if err := settleTail(dir, slot.index, d.opts.segmentBytes, d.opts.Logger); err != nil {
 		return err
 	}
 	w, files, err := openWAL(dir, d.opts, d.guard)
@@ -318,10 +322,19 @@ func diskBytes(dir string) (int64, error) {
 }
 
 // FreeBytes is the space on the directory's file system that this process may use.
-func (d *Dir) FreeBytes() (uint64, error) {
+func (d *Dir) FreeBytes() (uint64, error) { return FreeBytes(d.opts.Path) }
+
+// FreeBytes is the space that this process may use on the file system of a path, or where nothing is there, of the
+// directory that it would be made in.
+func FreeBytes(path string) (uint64, error) {
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(d.opts.Path, &st); err != nil {
-		return 0, fmt.Errorf("free space of %s: %w", d.opts.Path, err)
+	err := syscall.Statfs(path, &st)
+	for p := filepath.Clean(path); errors.Is(err, fs.ErrNotExist) && p != filepath.Dir(p); {
+		p = filepath.Dir(p)
+		err = syscall.Statfs(p, &st)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", path, err)
 	}
 	return st.Bavail * uint64(st.Bsize), nil
 }

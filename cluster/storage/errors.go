@@ -29,9 +29,17 @@ var (
 	ErrClosed = errors.New("storage is closed")
 	// ErrEntryTooBig: a log entry above EntryBytesMax. Nothing was written, and the directory has not failed.
 	ErrEntryTooBig = errors.New("log entry is too big")
+	// ErrNoRoom: a snapshot was given up because it would have left too little room on the disk. The directory has not
+	// failed.
+	ErrNoRoom = errors.New("too little room on the disk")
 	// ErrFsyncMode: the log store cannot keep what the mode promises.
 	ErrFsyncMode = errors.New("fsync mode is not possible with this log store")
 )
+
+// DiskFull reports whether an error is the file system's word that there is no room, or that a quota is used up.
+func DiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 const rejoin = "remove the node from the cluster, empty the directory and join again"
 

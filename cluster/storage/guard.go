@@ -96,13 +96,32 @@ func (g *guard) write(o op, fn func() error) error {
 	if err := g.err(); err != nil {
 		return err
 	}
-	slot := g.begin(o)
-	err := contain(fn)
-	g.end(slot)
-	if err != nil {
+	if err := g.watch(o, fn); err != nil {
 		return g.fail(o, err)
 	}
 	return nil
+}
+
+// spare is write for what nobody relies on before it has returned, and what is then removed: a disk without room ends the
+// write and not the directory.
+func (g *guard) spare(o op, fn func() error) error {
+	if err := g.err(); err != nil {
+		return err
+	}
+	err := g.watch(o, fn)
+	switch {
+	case err == nil:
+		return nil
+	case DiskFull(err) || errors.Is(err, ErrNoRoom):
+		return fmt.Errorf("%s: %w", o, err)
+	}
+	return g.fail(o, err)
+}
+
+func (g *guard) watch(o op, fn func() error) error {
+	slot := g.begin(o)
+	defer g.end(slot)
+	return contain(fn)
 }
 
 // contain turns panics into errors, and faults too: bbolt reads through a memory map, where a bad page or a disk that

@@ -61,7 +61,9 @@ func takeRecord(index uint64, l *raft.Log) error {
 	n := len(l.Extensions) - recordBytes
 	record, ext := l.Extensions[n:], l.Extensions[:n:n]
 	if v := record[3]; v != recordVersion {
-		return fmt.Errorf("entry %d: checksum of unknown version %d", index, v)
+		// The version is not under the sum: the whole directory is refused alike, whichever of the two it is.
+		return fmt.Errorf("entry %d: checksum of version %d, this one reads %d: damage, or a newer version of redoubt wrote it",
+			index, v, recordVersion)
 	}
 	if binary.BigEndian.Uint32(record[4:]) != recordSum(l, ext) {
 		return fmt.Errorf("entry %d: checksum does not match", index)
@@ -191,7 +193,7 @@ func (s *logStore) appendLocked(logs []*raft.Log) error {
 	err := s.raw.StoreLogs(s.ptrs)
 	clear(s.logs) // do not keep the data alive
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", s.place, err) // bbolt's errors name no file
 	}
 	s.last = logs[len(logs)-1].Index
 	if s.weak {
@@ -263,7 +265,10 @@ func (s *logStore) deleteLocked(lo, hi uint64) error {
 		}
 		s.last = end
 	}
-	return s.raw.DeleteRange(lo, hi)
+	if err := s.raw.DeleteRange(lo, hi); err != nil {
+		return fmt.Errorf("%s: %w", s.place, err)
+	}
+	return nil
 }
 
 // syncTick makes lazy appends durable and lets the mark follow.

@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"sync"
@@ -48,30 +49,38 @@ func (s markSlot) encode() []byte {
 	return b
 }
 
-func decodeMarkSlot(b []byte) (markSlot, bool) {
-	if len(b) < markSlotBytes || string(b[:4]) != markMagic || b[4] != markVersion || b[5]&^markWeakFlag != 0 ||
+// decodeMarkSlot reads a slot. The error is ErrVersion for one that is whole and of a newer version.
+func decodeMarkSlot(b []byte) (markSlot, error) {
+	if len(b) < markSlotBytes || string(b[:4]) != markMagic ||
 		binary.LittleEndian.Uint32(b[24:]) != crc32.Checksum(b[:24], castagnoli) {
-		return markSlot{}, false
+		return markSlot{}, errMarkSlot
+	}
+	if b[4] > markVersion || b[5]&^markWeakFlag != 0 {
+		return markSlot{}, fmt.Errorf("%w: mark of version %d with flags %#x, this one reads %d", ErrVersion, b[4], b[5], markVersion)
 	}
 	return markSlot{
 		seq: binary.LittleEndian.Uint64(b[8:]), index: binary.LittleEndian.Uint64(b[16:]), weak: b[5] == markWeakFlag,
-	}, true
+	}, nil
 }
 
-// decodeMark returns the newest whole slot.
+var errMarkSlot = errors.New("no slot has a matching checksum")
+
+// decodeMark returns the newest whole slot. One slot of a newer version is enough to refuse: the other is older.
 func decodeMark(b []byte) (markSlot, error) {
 	if len(b) != markFileBytes {
 		return markSlot{}, errors.New("wrong size")
 	}
-	s0, ok0 := decodeMarkSlot(b)
-	s1, ok1 := decodeMarkSlot(b[markSlotStep:])
+	s0, err0 := decodeMarkSlot(b)
+	s1, err1 := decodeMarkSlot(b[markSlotStep:])
 	switch {
-	case ok0 && (!ok1 || s0.seq > s1.seq):
+	case errors.Is(err0, ErrVersion):
+		return markSlot{}, err0
+	case errors.Is(err1, ErrVersion):
+		return markSlot{}, err1
+	case err0 == nil && (err1 != nil || s0.seq > s1.seq):
 		return s0, nil
-	case ok1:
-		return s1, nil
 	}
-	return markSlot{}, errors.New("no slot has a matching checksum")
+	return s1, err1
 }
 
 type mark struct {
@@ -98,6 +107,9 @@ func openMark(path string) (*mark, error) {
 		return nil, err
 	}
 	cur, err := decodeMark(b)
+	if errors.Is(err, ErrVersion) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if err != nil {
 		return nil, damaged(path, err)
 	}

@@ -98,6 +98,8 @@ type Options struct {
 	OnFailure func(error)
 	// SnapshotsRetain is the number of snapshots to keep: 1 to 64, 0 means 2.
 	SnapshotsRetain int
+	// SnapshotRoom is the room on disk, in bytes, that a snapshot must leave: it is given up before it takes more. 0: none.
+	SnapshotRoom uint64
 	// Logger is slog.Default() if nil.
 	Logger *slog.Logger
 	// StallLimit is the age from which a write that is under way counts as stalled; 0 means 5 s.

@@ -2,4 +2,7 @@
 
 package storage
 
-const flips = 300
+const (
+	flipsUsual    = 200
+	tornStepUsual = 13
+)

@@ -2,5 +2,8 @@
 
 package storage
 
-// flips are fewer under the race detector: they run on one goroutine, which it only slows down.
-const flips = 40
+// Under the race detector there are fewer flips and cuts: they run on one goroutine, which it only slows down.
+const (
+	flipsUsual    = 40
+	tornStepUsual = 61
+)

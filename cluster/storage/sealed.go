@@ -72,7 +72,11 @@ func readSealed(path, kind string, version int, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := unseal(data, kind, version, v); err != nil {
+	err = unseal(data, kind, version, v)
+	if errors.Is(err, ErrVersion) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err != nil {
 		return damaged(path, err)
 	}
 	return nil

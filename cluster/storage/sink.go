@@ -41,7 +41,8 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	k.meta.Raft = raft.SnapshotMeta{
 		Version: version, Index: index, Term: term, Configuration: conf.Clone(), ConfigurationIndex: confIndex,
 	}
-	if err := s.guard.write(opSnapshotWrite, k.begin); err != nil {
+	if err := s.guard.spare(opSnapshotWrite, k.begin); err != nil {
+		_ = os.RemoveAll(k.dir) // what begin has made when it failed
 		return nil, err
 	}
 	return k, nil
@@ -62,6 +63,7 @@ func (k *sink) begin() error {
 			continue
 		}
 		if err != nil {
+			k.dir = "" // whoever made it, it is not ours
 			return err
 		}
 		break
@@ -79,7 +81,10 @@ type stateWriter struct{ k *sink }
 
 func (w stateWriter) Write(p []byte) (int, error) {
 	k := w.k
-	err := k.store.guard.write(opSnapshotWrite, func() error {
+	err := k.store.guard.spare(opSnapshotWrite, func() error {
+		if err := k.store.checkRoom(len(p)); err != nil {
+			return err
+		}
 		if _, err := k.f.Write(p); err != nil {
 			return err
 		}
@@ -108,14 +113,15 @@ func (k *sink) Write(p []byte) (int, error) {
 	return k.buf.Write(p)
 }
 
-// Close makes the snapshot durable and visible, and removes those that are beyond retention.
+// Close makes the snapshot durable and visible, and removes those that are beyond retention. Where there is no room for
+// it nothing is left of it, and the directory goes on.
 func (k *sink) Close() error {
 	if k.done {
 		return k.err
 	}
 	k.done = true
 	if k.err = k.buf.Flush(); k.err == nil {
-		k.err = k.store.guard.write(opSnapshotFinish, k.finish)
+		k.err = k.store.guard.spare(opSnapshotFinish, k.finish)
 	}
 	if k.err != nil {
 		k.discard()

@@ -52,6 +52,7 @@ type snapshotStore struct {
 	guard  *guard
 	dir    string
 	retain int
+	floor  uint64 // bytes of room that a snapshot leaves
 	logger *slog.Logger
 
 	mu  sync.Mutex // guards bad, and orders renames and removals
@@ -61,7 +62,7 @@ type snapshotStore struct {
 // openSnapshots removes what a crash left unfinished and finds the newest snapshot whose state is whole.
 func openSnapshots(o Options, g *guard) (*snapshotStore, snapshotPoint, error) {
 	s := &snapshotStore{
-		guard: g, dir: filepath.Join(o.Path, snapshotsName), retain: o.SnapshotsRetain, logger: o.Logger,
+		guard: g, dir: filepath.Join(o.Path, snapshotsName), retain: o.SnapshotsRetain, floor: o.SnapshotRoom, logger: o.Logger,
 		bad: make(map[string]error),
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -103,6 +104,18 @@ func (s *snapshotStore) newest() (snapshotPoint, error) {
 		}
 	}
 	return snapshotPoint{}, nil
+}
+
+// checkRoom is asked before so many bytes of a snapshot are written: the room that is kept is the log's.
+func (s *snapshotStore) checkRoom(bytes int) error {
+	if s.floor == 0 {
+		return nil
+	}
+	free, err := FreeBytes(s.dir)
+	if err != nil || free >= s.floor+uint64(bytes) {
+		return nil // where the room is not known the write finds out
+	}
+	return fmt.Errorf("%w: %d bytes, %d are kept for the log", ErrNoRoom, free, s.floor)
 }
 
 // List returns the snapshots whose meta is whole and whose state is not known to be damaged, newest first.

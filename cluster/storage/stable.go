@@ -44,6 +44,7 @@ type stableValue struct {
 // vote is not given before the second call returns.
 type stableStore struct {
 	guard   *guard
+	path    string
 	onState func() error // makes the has-state flag durable; called before a term above 0 is acknowledged
 	db      *raftboltdb.BoltStore
 
@@ -56,12 +57,15 @@ type stableStore struct {
 func openStable(dir string, g *guard) (*stableStore, error) {
 	path := filepath.Join(dir, stableName)
 	// Without a free list on disk bbolt finds the free pages anew at each open: nothing to be damaged, and cheap here.
-	db, err := openBolt(path, bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	db, err := openBolt(path, bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType}, false)
 	if err != nil {
 		return nil, err
 	}
-	s := &stableStore{guard: g, db: db, values: make(map[string][]byte)}
+	s := &stableStore{guard: g, path: path, db: db, values: make(map[string][]byte)}
 	if err := s.load(); err != nil {
+		if errors.Is(err, ErrVersion) {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
 		return nil, errors.Join(classify(path, err), contain(db.Close))
 	}
 	return s, nil
@@ -168,7 +172,13 @@ func (s *stableStore) putLocked(changes map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := s.guard.write(opStable, func() error { return s.db.Set(stableKey, data) }); err != nil {
+	err = s.guard.write(opStable, func() error {
+		if err := s.db.Set(stableKey, data); err != nil {
+			return fmt.Errorf("%s: %w", s.path, err)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	s.values = all

@@ -22,24 +22,27 @@ type backend struct{ s *server }
 
 var _ resp.Backend = (*backend)(nil)
 
-func (b *backend) Propose(p *command.Proposal) { b.s.node.Propose(p) }
-func (b *backend) Leading() bool               { return b.s.node.Leading() }
-func (b *backend) ConfirmRead() error          { return b.s.node.ConfirmRead() }
-func (b *backend) ConfirmLease() error         { return b.s.node.ConfirmLease() }
+func (b *backend) Propose(ps ...*command.Proposal) { b.s.node.Propose(ps...) }
+
+func (b *backend) Leading() bool       { return b.s.node.Leading() }
+func (b *backend) ConfirmRead() error  { return b.s.node.ConfirmRead() }
+func (b *backend) ConfirmLease() error { return b.s.node.ConfirmLease() }
+func (b *backend) LeaseHolds() bool    { return b.s.node.LeaseHolds() }
 func (b *backend) ConfirmFollowerRead(ctx context.Context) error {
 	return b.s.node.ConfirmFollowerRead(ctx)
 }
-func (b *backend) LogTime() int64                     { return b.s.node.LogTime() }
-func (b *backend) AdvanceTime() error                 { return b.s.node.AdvanceTime() }
-func (b *backend) Databases() int                     { return b.s.node.Machine().Databases() }
-func (b *backend) Digest() (uint64, string)           { return b.s.node.Machine().DigestAt() }
-func (b *backend) SetActiveExpire(on bool)            { b.s.node.SetActiveExpire(on) }
-func (b *backend) Snapshot() error                    { return b.s.node.Snapshot() }
-func (b *backend) HandingOver() bool                  { return b.s.node.HandingOver() }
-func (b *backend) Takeover(ctx context.Context) error { return b.s.node.Takeover(ctx) }
-func (b *backend) Removed() bool                      { return b.s.node.Removed() }
-func (b *backend) Loading() bool                      { return b.s.loading.Load() && !b.s.node.Leading() }
-func (b *backend) LinkUp() (bool, time.Duration)      { return b.s.node.LinkUp() }
+func (b *backend) LogTime() int64                       { return b.s.node.LogTime() }
+func (b *backend) AdvanceTime() error                   { return b.s.node.AdvanceTime() }
+func (b *backend) Databases() int                       { return b.s.node.Machine().Databases() }
+func (b *backend) Digest() (uint64, string)             { return b.s.node.Machine().DigestAt() }
+func (b *backend) SetActiveExpire(on bool)              { b.s.node.SetActiveExpire(on) }
+func (b *backend) SetClockOffset(d time.Duration) error { return b.s.clock.SetOffset(d) }
+func (b *backend) Snapshot() error                      { return b.s.node.Snapshot() }
+func (b *backend) HandingOver() bool                    { return b.s.node.HandingOver() }
+func (b *backend) Takeover(ctx context.Context) error   { return b.s.node.Takeover(ctx) }
+func (b *backend) Removed() bool                        { return b.s.node.Removed() }
+func (b *backend) Loading() bool                        { return b.s.loading.Load() && !b.s.node.Leading() }
+func (b *backend) LinkUp() (bool, time.Duration)        { return b.s.node.LinkUp() }
 
 func (b *backend) View(calls []command.Call, o command.ReadOptions, r command.Reply) bool {
 	return b.s.node.Machine().View(calls, o, r)
@@ -70,6 +73,7 @@ func (b *backend) NodeInfo() resp.NodeInfo {
 		CommitIndex: st.CommitIndex, AppliedIndex: st.AppliedIndex, LastIndex: st.LastIndex, SnapshotIndex: st.SnapshotIndex,
 		FirstIndex: st.FirstIndex, Voters: voters, NonVoters: nonVoters, ReplID: c.ReplID, ReplID2: c.ReplID2,
 		ReplOffset2: c.ReplOffset2, RaftAddr: st.RaftAddr, RespAddr: st.RespAddr, LogStore: b.s.cfg.String("log-store"),
+		DiskFreeBytes: st.DiskFreeBytes, DiskShort: st.DiskShort,
 		LogTimeMillis: b.s.node.Machine().Now(), ClockSkewMillis: b.s.node.ClockSkew().Milliseconds(),
 	}
 }

@@ -21,8 +21,10 @@ func statusCommand(a *adminClient) *cobra.Command {
 
 ROLE is leader or follower. VOTER says whether the node counts for majorities: a node that joins votes once it has caught
 up. STATE is the node's own word (leader, follower, candidate, joining, removed, failed), "unreachable" where it gave none,
-with "drained" (it will not lead) or "standby" (it will not vote) where an operator has decided so. CONTACT is how long ago
+with "drained" (it will not lead) or "standby" (it will not vote) where an operator has decided so, and "disk full" where
+it refuses writes until there is room. CONTACT is how long ago
 it heard of the leader, APPLIED the log entries that it has applied, LAG how many entries it is behind the foremost node.
+Of a node that does not answer within 300 ms APPLIED is what it last told, and how long ago.
 
 The exit status is 0 whenever the node has answered, even if the cluster has no leader.`,
 		Example: `  redoubt cluster status --addr 127.0.0.1:6380
@@ -69,14 +71,24 @@ func printStatus(w io.Writer, st *cluster.ClusterStatus) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tRESP\tRAFT\tROLE\tVOTER\tSTATE\tCONTACT\tAPPLIED\tLAG\tVERSION")
 	for _, m := range st.Members {
-		contact, applied, lag := "-", "-", "-"
-		if m.State != "unreachable" {
-			contact, applied, lag = since(m), strconv.FormatUint(m.AppliedIndex, 10), strconv.FormatUint(m.Lag, 10)
-		}
+		contact, applied, lag := progress(m)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, orElse(m.RespAddr, "?"), m.RaftAddr, m.Role,
 			yesNo(m.Voter), stateText(m), contact, applied, lag, orElse(m.Version, "?"))
 	}
 	return t.Flush()
+}
+
+// progress is how far a node is. Of one that does not answer it is what was last known, with its age.
+func progress(m cluster.MemberStatus) (contact, applied, lag string) {
+	applied, lag = strconv.FormatUint(m.AppliedIndex, 10), strconv.FormatUint(m.Lag, 10)
+	switch {
+	case m.State != "unreachable":
+		return since(m), applied, lag
+	case m.StaleMillis == 0:
+		return "-", "-", "-"
+	}
+	age := (time.Duration(m.StaleMillis) * time.Millisecond).Round(100 * time.Millisecond)
+	return "-", fmt.Sprintf("%s (%s ago)", applied, age), lag
 }
 
 func since(m cluster.MemberStatus) string {
@@ -93,6 +105,9 @@ func stateText(m cluster.MemberStatus) string {
 	}
 	if m.Standby {
 		s += ",standby"
+	}
+	if m.DiskShort {
+		s += ",disk full"
 	}
 	return s
 }

@@ -291,16 +291,18 @@ func TestStatusText(t *testing.T) {
 		{ID: "n1", RespAddr: "a:1", RaftAddr: "a:2", Role: "leader", Voter: true, State: "leader", Drained: true, AppliedIndex: 9, Version: "1"},
 		{ID: "n2", RaftAddr: "b:2", Role: "follower", State: "unreachable", LastContactMillis: -1},
 		{ID: "n3", RespAddr: "c:1", RaftAddr: "c:2", Role: "follower", State: "follower", Standby: true, LastContactMillis: 12, AppliedIndex: 5, Lag: 4, Version: "1"},
+		{ID: "n4", RespAddr: "d:1", RaftAddr: "d:2", Role: "follower", State: "unreachable", LastContactMillis: -1, AppliedIndex: 3, Lag: 6, StaleMillis: 61234, Version: "1"},
 	}}
 	if err := printStatus(&b, st); err != nil {
 		t.Fatal(err)
 	}
 	want := `cluster c1, leader n1, term 7, majority 1 of 1 voters
 
-ID  RESP  RAFT  ROLE      VOTER  STATE             CONTACT  APPLIED  LAG  VERSION
-n1  a:1   a:2   leader    yes    leader,drained    0s       9        0    1
-n2  ?     b:2   follower  no     unreachable       -        -        -    ?
-n3  c:1   c:2   follower  no     follower,standby  12ms     5        4    1
+ID  RESP  RAFT  ROLE      VOTER  STATE             CONTACT  APPLIED         LAG  VERSION
+n1  a:1   a:2   leader    yes    leader,drained    0s       9               0    1
+n2  ?     b:2   follower  no     unreachable       -        -               -    ?
+n3  c:1   c:2   follower  no     follower,standby  12ms     5               4    1
+n4  d:1   d:2   follower  no     unreachable       -        3 (1m1.2s ago)  6    1
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &b, want)

@@ -18,22 +18,28 @@ const (
 )
 
 // join makes a node without state a member of the cluster that join or replicaof names, and retries until it is in. It
-// never bootstraps: a cluster that can't be reached is no reason to begin another.
+// never bootstraps: a cluster that can't be reached is no reason to begin another. A node with state is a member already;
+// the addresses help it to find the others should they have moved.
 func (s *server) join() {
 	addrs := s.cfg.JoinAddrs()
 	if len(addrs) == 0 {
 		return
 	}
-	if s.dir.Identity().HasState {
-		s.log.Info("this node has state: join is ignored, it finds its cluster by what it knows")
-		return
+	run := s.joinLoop
+	switch voters, nonVoters := s.node.Suffrage(); {
+	case voters+nonVoters == 0: // it may have state all the same: it was stopped in the middle of its join
+	case s.hadState:
+		s.log.Info("this node has state: it does not join again, and asks at the addresses of join only where it hears of no leader")
+		run = s.seek
+	default:
+		return // it has begun a cluster
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	s.stopJoin = func() { cancel(); <-ended }
 	go func() {
 		defer close(ended)
-		s.joinLoop(ctx, addrs)
+		run(ctx, addrs)
 	}()
 }
 
@@ -88,6 +94,7 @@ func (s *server) dialMember(ctx context.Context, addr string) (*respclient.Conn,
 	if err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // a node that is starting listens, and answers later
 	reply, err := c.Do("PING")
 	if err == nil && strings.HasPrefix(reply.Text(), "NOAUTH") {
 		err = s.logInAt(c)

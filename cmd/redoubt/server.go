@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redoubtdb/redoubt/cluster/storage"
 	"github.com/redoubtdb/redoubt/internal/config"
 )
 
@@ -79,21 +80,27 @@ func runServer(cfg *config.Config, warnings []config.Warning) error {
 	for _, text := range unservedWarnings(cfg) {
 		logs.slog.Warn(text)
 	}
+	signals := make(chan os.Signal, 2)
 	s, err := startServer(cfg, logs)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if storage.DiskFull(err) {
+		return awaitRoom(cfg, logs, signals, err)
+	}
 	if err != nil {
 		logs.toFile("not started", err)
 		return err
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	select {
 	case sig := <-signals:
 		logs.slog.Info("stopping", "signal", sig.String())
 	case <-s.stop:
 		logs.slog.Info("stopping", "by", "SHUTDOWN")
 	case err := <-s.fatal:
-		logs.toFile("stopped", err)
 		s.abort()
+		if storage.DiskFull(err) {
+			return awaitRoom(cfg, logs, signals, err)
+		}
+		logs.toFile("stopped", err)
 		return err
 	}
 	go func() { // a second signal, or a disk that hangs, ends the orderly stop

@@ -112,7 +112,7 @@ func TestServerIgnoresBootstrapAndJoinOnceItHasState(t *testing.T) {
 	if again.ClusterID != first.ClusterID || len(again.Members) != 1 {
 		t.Errorf("%+v, then %+v", first, again)
 	}
-	if !strings.Contains(n.out.String(), "join is ignored") {
+	if !strings.Contains(n.out.String(), "it does not join again") {
 		t.Errorf("it does not say so:\n%s", n.out)
 	}
 }

@@ -30,9 +30,12 @@ type server struct {
 	node      *cluster.Node
 	opened    atomic.Pointer[cluster.Node] // node, for those who may come while it is being opened
 	resp      *resp.Server
+	clock     wallClock
 
-	stop     chan struct{} // SHUTDOWN was asked for
-	fatal    chan error    // the node can't go on
+	hadState bool                    // the data directory had a term, so that this node is a member, when it was opened
+	callers  chan transport.Identity // a node of a cluster that dialed this one, which was in none yet
+	stop     chan struct{}           // SHUTDOWN was asked for
+	fatal    chan error              // the node can't go on
 	stopJoin context.CancelFunc
 
 	stopLoading func()      // ends what clears loading
@@ -44,11 +47,17 @@ type server struct {
 // startServer brings the parts up in an order in which each refusal comes before anything is changed for others: the
 // directory's lock and identity, the ports, then Raft.
 func startServer(cfg *config.Config, l *logs) (*server, error) {
-	s := &server{cfg: cfg, log: l.slog, stop: make(chan struct{}, 1), fatal: make(chan error, 1), stopJoin: func() {}, stopLoading: func() {}}
+	s := &server{
+		cfg: cfg, log: l.slog, callers: make(chan transport.Identity, 1), stop: make(chan struct{}, 1), fatal: make(chan error, 1),
+		stopJoin: func() {}, stopLoading: func() {},
+	}
 	if cfg.String("node-id") == "" {
 		return nil, errors.New("node-id is required: a name of this node, unique in the cluster and for ever")
 	}
 	hookSettings(cfg)
+	if err := fitMaxClients(cfg, s.log); err != nil {
+		return nil, err
+	}
 	if err := s.openStorage(); err != nil {
 		return nil, err
 	}
@@ -69,11 +78,15 @@ func (s *server) openStorage() error {
 	s.dir, err = storage.Open(storage.Options{
 		Path: s.cfg.String("dir"), NodeID: s.cfg.String("node-id"), LogStore: s.cfg.String("log-store"),
 		Fsync: mode, OnFailure: s.storageFailed, Logger: s.log, StallLimit: stallLimit,
+		SnapshotRoom: cluster.DiskFloor(uint64(s.cfg.Bytes("disk-reserve-bytes"))),
 	})
-	if err == nil && s.cfg.Bool("bootstrap") && s.dir.Identity().HasState {
+	if err != nil {
+		return err
+	}
+	if s.hadState = s.dir.Identity().HasState; s.hadState && s.cfg.Bool("bootstrap") {
 		s.log.Info("this node has state: bootstrap is ignored")
 	}
-	return err
+	return nil
 }
 
 const stallLimit = cluster.StallLimitDefault
@@ -102,14 +115,8 @@ func (s *server) startNode(l *logs) error {
 	s.transport, err = transport.Listen(transport.Config{
 		Listen: s.cfg.String("raft-addr"), Advertise: s.cfg.String("raft-advertise"),
 		Secret: []byte(s.cfg.String("masterauth")), TLS: nodeTLS, AllowInsecure: s.cfg.Bool("node-allow-insecure"),
-		Self: s.identity,
-		Verify: func(peer transport.Identity) error {
-			if n := s.opened.Load(); n != nil {
-				return n.VerifyPeer(peer)
-			}
-			return errors.New("this node is starting")
-		},
-		Logger: s.log,
+		Self:   s.identity,
+		Verify: s.verify, Logger: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("node port: %w", err)
@@ -117,23 +124,57 @@ func (s *server) startNode(l *logs) error {
 	backend := &backend{s: s}
 	s.resp = resp.NewServer(resp.Options{
 		Config: s.cfg, Backend: backend, Table: commandTable(), EntryBytesMax: int(s.cfg.Bytes("raft-max-entry-bytes")) - fsm.EntryHeaderBytes,
-		TLS: clientTLS, Logger: s.log,
+		TLS: clientTLS, Logger: s.log, Now: s.clock.Now,
 	})
 	if err := s.resp.Listen(); err != nil {
 		return err
 	}
-	book := cluster.NewAddressBook()
-	s.node, err = cluster.Open(s.nodeConfig(l, book))
-	if err != nil {
+	if err := s.openNode(l); err != nil {
 		s.resp.Close(0)
 		return err
 	}
-	s.opened.Store(s.node)
 	s.beginLoading()
 	s.resp.Serve()
 	s.log.Info("ready to accept connections", "node", s.cfg.String("node-id"), "resp", s.respAddr(), "raft", s.transport.Addr())
 	s.join()
 	return nil
+}
+
+// openNode opens the Raft node. It does not wait for one whose storage has failed meanwhile: see holdingStable.
+func (s *server) openNode(l *logs) error {
+	bootstrap, err := s.checkBootstrap()
+	if err != nil {
+		return err
+	}
+	cfg := s.nodeConfig(l, s.loadBook())
+	cfg.Bootstrap = bootstrap
+	ended := make(chan error, 1)
+	go func() {
+		n, err := cluster.Open(cfg)
+		if err == nil {
+			s.opened.Store(n)
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		s.node = s.opened.Load()
+		return err
+	case err := <-s.fatal:
+		return err
+	}
+}
+
+// loadBook reads where the other nodes were. What it says is a hint, so the node starts without it, too.
+func (s *server) loadBook() *cluster.AddressBook {
+	book := cluster.NewAddressBook()
+	var state cluster.BookState
+	if err := s.dir.LoadBook(&state); err != nil {
+		s.log.Warn("the address book is passed over: should the other nodes have moved, this one may take longer to find them", "err", err)
+		return book
+	}
+	book.Load(s.cfg.String("node-id"), state)
+	return book
 }
 
 func (s *server) nodeConfig(l *logs, book *cluster.AddressBook) cluster.Config {
@@ -143,13 +184,14 @@ func (s *server) nodeConfig(l *logs, book *cluster.AddressBook) cluster.Config {
 	}
 	return cluster.Config{
 		NodeID: s.cfg.String("node-id"), RaftAddr: s.transport.Addr(), RespAddr: s.respAddr(), Version: version,
-		Bootstrap: s.cfg.Bool("bootstrap"), Databases: int(s.cfg.Int("databases")), Profile: profile,
+		Databases: int(s.cfg.Int("databases")), Profile: profile,
 		BatchBytesGoal: int(s.cfg.Bytes("batch-entry-bytes")), EntryBytesMax: int(s.cfg.Bytes("raft-max-entry-bytes")),
 		BatchInflight: int(s.cfg.Int("batch-inflight")), QueueBytesMax: int(s.cfg.Bytes("proposal-queue-bytes")),
 		WriteTimeout: s.cfg.Duration("write-timeout-ms"), SnapshotThreshold: uint64(s.cfg.Int("snapshot-threshold")),
-		SnapshotInterval: s.cfg.Duration("snapshot-interval"), TrailingLogs: uint64(s.cfg.Int("trailing-logs")),
+		SnapshotInterval: s.cfg.Duration("snapshot-interval"), TrailingLogs: uint64(s.cfg.Int("trailing-logs")), DiskReserve: diskReserve(s.cfg),
 		Transport: transport.NewRaftTransport(s.transport, transport.RaftOptions{Timeout: profile.RPC, AddressProvider: book, Logger: l.raft}),
-		Peers:     s.transport, Storage: stores{s.dir}, Book: book, Logger: s.log, RaftLogger: l.raft,
+		Peers:     s.transport, Storage: stores{s.dir}, Clock: &s.clock, Book: book,
+		SaveBook: func(b cluster.BookState) error { return s.dir.SaveBook(b) }, Logger: s.log, RaftLogger: l.raft,
 		OnLeadership: func(leading bool) {
 			if !leading {
 				s.resp.Demoted()
@@ -157,21 +199,6 @@ func (s *server) nodeConfig(l *logs, book *cluster.AddressBook) cluster.Config {
 		},
 		OnFatal: s.fail,
 	}
-}
-
-// stores adapts the data directory to what the node needs.
-type stores struct{ *storage.Dir }
-
-func (s stores) Instance() string  { return s.Identity().Instance }
-func (s stores) ClusterID() string { return s.Identity().ClusterID }
-
-// LogBytes is the log's size on disk; 0 where it can't be told.
-func (s stores) LogBytes() int64 {
-	st, err := s.LogStats()
-	if err != nil {
-		return 0
-	}
-	return st.DiskBytes
 }
 
 func (s *server) identity() transport.Identity {

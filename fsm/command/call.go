@@ -36,8 +36,8 @@ const (
 )
 
 // Proposal is a run of units (calls and transactions) of one connection that goes into the log together. The
-// connection's goroutine fills it, hands it over and waits for Done; between the two it touches neither the proposal
-// nor its Reply. A Proposal is reused after Reset.
+// connection's owner fills it, hands it over and hears of its end by Done or Ended; between the two it touches neither
+// the proposal nor its Reply. A Proposal is reused after Reset.
 type Proposal struct {
 	// Body holds Units encoded units.
 	Body  []byte
@@ -49,8 +49,11 @@ type Proposal struct {
 	Err     error
 	// Index is the log index that holds the units, for WAIT and offsets; 0 unless Applied.
 	Index uint64
-	// Done receives one value when the proposal has ended. It has room for it.
+	// Done receives one value when the proposal has ended, unless Ended is set. It has room for it.
 	Done chan struct{}
+	// Ended, if it is set, is called in place of the signal, once. It runs where the proposal ends, must not block, and
+	// is forgotten by Reset.
+	Ended func()
 }
 
 // NewProposal returns an empty proposal whose replies go to r.
@@ -65,12 +68,16 @@ func (p *Proposal) Reset() {
 	if cap(p.Body) > bodyBytesKept {
 		p.Body = nil
 	}
-	p.Body, p.Units, p.Outcome, p.Err, p.Index = p.Body[:0], 0, Pending, nil, 0
+	p.Body, p.Units, p.Outcome, p.Err, p.Index, p.Ended = p.Body[:0], 0, Pending, nil, 0, nil
 }
 
 // Finish ends the proposal. Only the one who owns the proposal at that moment (the proposer or the apply path) calls it.
 func (p *Proposal) Finish(o Outcome, index uint64, err error) {
 	p.Outcome, p.Index, p.Err = o, index, err
+	if p.Ended != nil {
+		p.Ended()
+		return
+	}
 	p.Done <- struct{}{}
 }
 

@@ -9,6 +9,7 @@ var (
 	ErrNotLeader    = errors.New("this node is not the leader")
 	ErrTooLarge     = errors.New("larger than one log entry may be")
 	ErrQueueFull    = errors.New("too many bytes wait to be written")
+	ErrNoRoom       = errors.New("MISCONF no room on disk")
 	ErrHandingOver  = errors.New("leadership is being handed over")
 	ErrClosed       = errors.New("this node is shutting down")
 	ErrNotConfirmed = errors.New("no majority of voters confirmed this leader")

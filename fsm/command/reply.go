@@ -34,9 +34,13 @@ type Reply interface {
 	// Deferred leaves a place that the connection fills in itself once the transaction has run: the reply of a
 	// connection command (PING, SELECT...) inside MULTI, which the state machine knows nothing of.
 	Deferred()
-	// EndCall marks the end of one call's reply, so that failures can be counted by command. Executors leave it to
-	// those who run them.
+	// BeginCall and EndCall stand around one call's reply, so that failures can be counted by command. Executors leave
+	// both, and Retract, to those who run them.
+	BeginCall()
 	EndCall()
+	// Retract takes back all that was written since the last BeginCall: the reply, whole or in part, of an executor
+	// that has failed. An error can then stand in its place, also as an element of a transaction's reply.
+	Retract()
 }
 
 // Discard is the Reply of a follower: it drops everything.
@@ -60,4 +64,6 @@ func (discard) BigNumber(string)        {}
 func (discard) Bool(bool)               {}
 func (discard) Verbatim(string, string) {}
 func (discard) Deferred()               {}
+func (discard) BeginCall()              {}
 func (discard) EndCall()                {}
+func (discard) Retract()                {}

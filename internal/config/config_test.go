@@ -150,7 +150,7 @@ func TestValidate(t *testing.T) {
 		"tls-port 6380":  "tls-cert-file",
 		"node-tls yes\ntls-cert-file c\ntls-key-file k":                    "tls-ca-cert-file",
 		"tls-port 1\ntls-cert-file c\ntls-key-file k":                      "tls-auth-clients",
-		"bootstrap yes\njoin a:1":                                          "bootstrap",
+		"bootstrap yes\njoin a:1":                                          "",
 		"bootstrap yes\nreplicaof a 1":                                     "bootstrap",
 		"batch-entry-bytes 2mb\nraft-max-entry-bytes 1mb":                  "batch-entry-bytes",
 		"batch-entry-bytes 2mb\nproposal-queue-bytes 1mb":                  "proposal-queue-bytes",

@@ -9,6 +9,7 @@ const (
 	batchInflightMax     = 64 // entries
 	proposalBytesMin     = 1 << 20
 	proposalBytesMax     = 64 << 30
+	diskReserveBytesMax  = 1 << 50
 	writeTimeoutMsMax    = 10 * 60 * 1000
 	handoverTimeoutMsMax = 10 * 60 * 1000
 )
@@ -22,8 +23,8 @@ var redoubtSettings = []*Setting{
 		checked("host:port", checkAddr).fixed(),
 	text("resp-advertise", "", "host:port at which clients reach this node; empty for bind and port").
 		checked("host:port", checkAddr).fixed(),
-	boolean("bootstrap", false, "start a new cluster of this one node; ignored on a node that has state").standsAlone().fixed(),
-	special("join", "", "addresses host:port", "client addresses of members of the cluster to join; ignored on a node that has state",
+	boolean("bootstrap", false, "start a new cluster of this one node, unless a node named by join is in one; ignored on a node that has state").standsAlone().fixed(),
+	special("join", "", "addresses host:port", "client addresses of members of the cluster to join; a node that has state asks there when it hears of no leader",
 		parseJoin).adding().fixed(),
 	enum("log-store", "wal", "where the Raft log is kept", "wal", "boltdb").fixed(),
 	enum("raft-profile", "lan", "how fast a silent leader is replaced", "lan", "wan").fixed().agreed(),
@@ -37,6 +38,8 @@ var redoubtSettings = []*Setting{
 	memory("batch-entry-bytes", 64<<10, batchBytesMin, raftEntryBytesMax, "size at which a log entry takes no further write").fixed(),
 	integer("batch-inflight", 4, 1, batchInflightMax, "entries", "log entries under way at one time").fixed(),
 	memory("proposal-queue-bytes", 64<<20, proposalBytesMin, proposalBytesMax, "writes that may wait for a log entry").fixed(),
+	memory("disk-reserve-bytes", 64<<20, 0, diskReserveBytesMax,
+		"room on disk below which writes are refused and leadership goes to another node; 0 for none").fixed(),
 	integer("write-timeout-ms", 5000, 1, writeTimeoutMsMax, "ms", "after so long the outcome of a write is reported as unknown"),
 	boolean("node-tls", false, "TLS between the nodes, with the files of the tls settings").standsAlone().fixed().agreed(),
 	boolean("node-allow-insecure", false, "let nodes on other machines talk without a password or TLS").standsAlone().fixed(),

@@ -46,8 +46,8 @@ func (c *Config) checkTLS() string {
 }
 
 func (c *Config) checkStart() string {
-	if c.Bool("bootstrap") && len(c.JoinAddrs()) > 0 {
-		return "bootstrap starts a new cluster, join and replicaof enter another: give one of them"
+	if c.Bool("bootstrap") && len(c.Words("replicaof")) == 2 {
+		return "bootstrap starts a new cluster, replicaof enters another: give one of them"
 	}
 	return ""
 }

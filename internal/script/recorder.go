@@ -15,6 +15,9 @@ type Recorder struct {
 	Proto  int
 	values []respclient.Value
 	open   []frame
+	// beganValues and beganOpen are what those two were at the last BeginCall.
+	beganValues []respclient.Value
+	beganOpen   []frame
 }
 
 // frame is an aggregate whose elements are still to come.
@@ -119,5 +122,15 @@ func (r *Recorder) Verbatim(format, s string) {
 // Deferred shows as a status that no command replies.
 func (r *Recorder) Deferred() { r.Simple("DEFERRED") }
 
+// BeginCall keeps the aggregates under way as they are: a call's values may complete them.
+func (r *Recorder) BeginCall() {
+	r.beganValues, r.beganOpen = r.values, append(r.beganOpen[:0], r.open...)
+}
+
 // EndCall needs no note: each call writes one value.
 func (r *Recorder) EndCall() {}
+
+// Retract goes back to what BeginCall kept.
+func (r *Recorder) Retract() {
+	r.values, r.open = r.beganValues, append(r.open[:0], r.beganOpen...)
+}

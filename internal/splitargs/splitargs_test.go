@@ -77,6 +77,32 @@ func TestSplitAllocations(t *testing.T) {
 	}
 }
 
+// TestInPlace: the words stand in the line, in order and apart, and nothing is allocated where there is room for them.
+func TestInPlace(t *testing.T) {
+	const source = "set \"a\\x41\" 'b\\'c' d\x00e"
+	line := []byte(source)
+	words := AppendInPlace([][]byte{[]byte("before")}, line)
+	if got := string(bytes.Join(words, []byte("|"))); got != "before|set|aA|b'c|d\x00e" {
+		t.Errorf("%q", got)
+	}
+	for _, w := range words[1:] {
+		if cap(w) != len(w) {
+			t.Errorf("%q can be appended to over what follows", w)
+		}
+		w[0] = '#'
+	}
+	if n := bytes.Count(line, []byte("#")); n != len(words)-1 {
+		t.Errorf("%d of the words stand in the line", n)
+	}
+	if Balanced([]byte(`"a"b`)) || !Balanced([]byte(source)) || !Balanced(nil) {
+		t.Error("Balanced")
+	}
+	words = words[:0]
+	if n := testing.AllocsPerRun(100, func() { AppendInPlace(words, line[:copy(line, source)]) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestQuote(t *testing.T) {
 	for s, want := range map[string]string{
 		"plain":       "plain",

@@ -80,7 +80,13 @@ func (b *Backend) Shutdowns() int64   { return b.shutdowns.Load() }
 func (b *Backend) ActiveExpire() bool { return b.activeExpire.Load() }
 
 // Propose implements resp.Backend, as do all methods below.
-func (b *Backend) Propose(p *command.Proposal) {
+func (b *Backend) Propose(ps ...*command.Proposal) {
+	for _, p := range ps {
+		b.propose(p)
+	}
+}
+
+func (b *Backend) propose(p *command.Proposal) {
 	if b.following.Load() {
 		p.Finish(command.Refused, 0, command.ErrNotLeader)
 		return
@@ -96,6 +102,7 @@ func (b *Backend) Propose(p *command.Proposal) {
 func (b *Backend) Leading() bool                             { return !b.following.Load() }
 func (b *Backend) ConfirmRead() error                        { return nil }
 func (b *Backend) ConfirmLease() error                       { return nil }
+func (b *Backend) LeaseHolds() bool                          { return true }
 func (b *Backend) ConfirmFollowerRead(context.Context) error { return nil }
 
 func (b *Backend) View(calls []command.Call, o command.ReadOptions, r command.Reply) bool {
