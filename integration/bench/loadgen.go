@@ -10,20 +10,19 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
 // Limits of the generator.
 const (
-	dialTimeout    = 5 * time.Second
-	loadGrace      = 15 * time.Second // that the replies to the last batch may take
-	replyLineMax   = 64 << 10         // bytes of a reply's line, and the size of the read buffer
-	waitTimeout    = 10 * time.Second // of WAIT
-	keyDigits      = 12               // redis-benchmark's keys: "key:" and the number with this many digits
-	preloadConns   = 16
-	preloadBatch   = 50
-	preloadTimeMax = 5 * time.Minute
+	dialTimeout   = 5 * time.Second
+	loadGrace     = 15 * time.Second // that the replies to the last batch may take
+	replyLineMax  = 64 << 10         // bytes of a reply's line, and the largest read buffer
+	waitTimeout   = 10 * time.Second // of WAIT
+	keyDigits     = 12               // redis-benchmark's keys: "key:" and the number with this many digits
+	readBufferMin = 4 << 10
 )
 
 // errReply is a reply that is no success: an error, a missing key, a WAIT that nobody answered.
@@ -41,22 +40,28 @@ const (
 type load struct {
 	addr      string
 	op        operation
-	wait      bool // WAIT 1 after each batch of SETs
+	wait      int // replicas that WAIT after each batch of SETs waits for; 0: no WAIT
 	conns     int
 	pipeline  int // commands in a batch, WAIT not counted
 	size      int // bytes of a value
 	keys      int
 	timeLimit time.Duration // for all of it; loadGrace comes on top
+	// pace is the commands a second that all connections together try to send; 0: as many as they can. The latency of a
+	// batch then counts from when it was due, so that a server that stalls is charged for what it kept waiting.
+	pace float64
+	// begin, if set, is called when all connections are open. until, if set, ends the load when it is closed.
+	begin func() error
+	until <-chan struct{}
 }
 
 // sample is one measurement. Operations are SETs or GETs; a WAIT counts for none.
 type sample struct {
-	ops      int
-	rate     float64 // operations a second
-	p50, p99 time.Duration
-	wall     time.Duration
-	cpu      []time.Duration // of each process of the system, the leader or primary first
-	loadCPU  time.Duration   // of the generator
+	ops            int
+	rate           float64       // operations a second
+	p50, p99, p999 time.Duration // p999 is 0 where the generator does not tell it
+	wall           time.Duration
+	cpu            []time.Duration // of each process of the system, the leader or primary first
+	loadCPU        time.Duration   // of the generator
 }
 
 // source fills the key numbers of the next batch, or returns false when the load is done. A source belongs to one
@@ -71,25 +76,19 @@ func (l load) run(ctx context.Context) (sample, error) {
 			for i := range batch {
 				batch[i] = rng.IntN(l.keys)
 			}
-			return time.Now().Before(deadline)
+			return !l.ended() && time.Now().Before(deadline)
 		}
 	})
 }
 
-// preload sets every key once.
-func preload(ctx context.Context, addr string, size, keys int) error {
-	l := load{addr: addr, op: opSet, conns: preloadConns, pipeline: preloadBatch, size: size, keys: keys, timeLimit: preloadTimeMax}
-	var next atomic.Int64
-	_, err := l.drive(ctx, func(int, time.Time) source {
-		return func(batch []int) bool {
-			from := int(next.Add(int64(len(batch)))) - len(batch)
-			for i := range batch {
-				batch[i] = (from + i) % keys // the last batch begins again with the first keys
-			}
-			return from < keys
-		}
-	})
-	return err
+// ended: what the load was for is over.
+func (l load) ended() bool {
+	select {
+	case <-l.until: // a nil channel is never ready
+		return true
+	default:
+		return false
+	}
 }
 
 // drive opens all connections, then lets every one send batches until its source ends. The first error ends them all.
@@ -107,6 +106,11 @@ func (l load) drive(ctx context.Context, sources func(conn int, deadline time.Ti
 		}
 		workers = append(workers, w)
 	}
+	if l.begin != nil {
+		if err := l.begin(); err != nil {
+			return sample{}, err
+		}
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cpu, begin := ownCPUTime(), time.Now()
@@ -114,7 +118,7 @@ func (l load) drive(ctx context.Context, sources func(conn int, deadline time.Ti
 	var group sync.WaitGroup
 	for i, w := range workers {
 		group.Go(func() {
-			if err := w.work(ctx, sources(i, deadline), deadline.Add(loadGrace)); err != nil {
+			if err := w.work(ctx, sources(i, deadline), l.clock(i, begin), deadline.Add(loadGrace)); err != nil {
 				cancel(err)
 			}
 		})
@@ -133,7 +137,7 @@ func gather(workers []*worker, wall, cpu time.Duration) sample {
 	}
 	return sample{
 		ops: int(all.samples), rate: float64(all.samples) / wall.Seconds(), wall: wall, loadCPU: cpu,
-		p50: all.quantile(0.50), p99: all.quantile(0.99),
+		p50: all.quantile(0.50), p99: all.quantile(0.99), p999: all.quantile(0.999),
 	}
 }
 
@@ -154,9 +158,18 @@ func (l load) dial(ctx context.Context) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{load: l, conn: conn, rd: bufio.NewReaderSize(conn, replyLineMax), batch: make([]int, l.pipeline)}
+	w := &worker{load: l, conn: conn, rd: bufio.NewReaderSize(conn, l.readBuffer()), batch: make([]int, l.pipeline)}
 	w.encode()
 	return w, nil
+}
+
+// readBuffer holds the replies to a batch, within bounds: a load may have thousands of connections.
+func (l load) readBuffer() int {
+	reply := len("+OK\r\n")
+	if l.op == opGet {
+		reply = l.size + len("$1048576\r\n\r\n")
+	}
+	return min(max(l.pipeline*reply, readBufferMin), replyLineMax)
 }
 
 // encode lays out the batch that is sent again and again.
@@ -177,24 +190,27 @@ func (w *worker) encode() {
 			w.request = fmt.Appendf(w.request, "$%d\r\n%s\r\n", len(value), value)
 		}
 	}
-	if w.load.wait {
+	if w.load.wait > 0 {
 		ms := strconv.FormatInt(waitTimeout.Milliseconds(), 10)
-		w.request = fmt.Appendf(w.request, "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$%d\r\n%s\r\n", len(ms), ms)
+		w.request = respclient.AppendCommand(w.request, "WAIT", strconv.Itoa(w.load.wait), ms)
 	}
 }
 
 // work sends batches until next ends. No batch waits beyond the deadline, nor once ctx has ended.
-func (w *worker) work(ctx context.Context, next source, deadline time.Time) error {
+func (w *worker) work(ctx context.Context, next source, due schedule, deadline time.Time) error {
 	if err := w.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
 	defer stop()
 	for next(w.batch) {
+		begin, err := due(ctx)
+		if err != nil {
+			return err
+		}
 		for i, key := range w.batch {
 			putDigits(w.request[w.keyAt[i]:][:keyDigits], key)
 		}
-		begin := time.Now()
 		if _, err := w.conn.Write(w.request); err != nil {
 			return err
 		}
@@ -220,7 +236,7 @@ func (w *worker) replies() error {
 			return err
 		}
 	}
-	if w.load.wait {
+	if w.load.wait > 0 {
 		return w.reply("WAIT")
 	}
 	return nil
@@ -246,7 +262,8 @@ func (w *worker) reply(to operation) error {
 			return err
 		}
 	default:
-		good = line[0] == ':' && string(line) != ":0\r\n"
+		n, err := strconv.Atoi(string(line[min(1, len(line)):max(len(line)-2, 1)]))
+		good = line[0] == ':' && err == nil && n >= w.load.wait
 	}
 	if !good {
 		return fmt.Errorf("%w to %s: %.200q", errReply, to, line)

@@ -19,6 +19,7 @@ type machine struct {
 	cores                   int
 	fsync                   time.Duration // p50 of a 4 KiB append and fdatasync
 	revision, redis, golang string
+	etcd                    string // empty: not installed, or not part of the run
 }
 
 func describe(ctx context.Context, o options, root, work, disk string, t tools) (machine, error) {
@@ -38,6 +39,12 @@ func describe(ctx context.Context, o options, root, work, disk string, t tools) 
 		return m, fmt.Errorf("redis-server --version: %w", err)
 	}
 	m.redis = redisVersion(string(out))
+	if o.mode == modeMatrix && t.etcd != "" {
+		if out, err = exec.CommandContext(ctx, t.etcd, "--version").Output(); err != nil {
+			return m, fmt.Errorf("etcd --version: %w", err)
+		}
+		m.etcd = etcdVersion(string(out))
+	}
 	m.fsync, err = fsyncLatency(ctx, work)
 	return m, err
 }
@@ -64,6 +71,16 @@ func redisVersion(s string) string {
 	for field := range strings.FieldsSeq(s) {
 		if v, ok := strings.CutPrefix(field, "v="); ok {
 			return v
+		}
+	}
+	return "unknown"
+}
+
+// etcdVersion takes the number out of what etcd --version prints.
+func etcdVersion(s string) string {
+	for line := range strings.Lines(s) {
+		if v, ok := strings.CutPrefix(line, "etcd Version:"); ok {
+			return orUnknown(strings.TrimSpace(v))
 		}
 	}
 	return "unknown"
@@ -124,8 +141,8 @@ func cpuTime(pid int) (time.Duration, error) {
 // ticksPerSecond is the unit of /proc/PID/stat: Linux shows 100 to user space on every architecture that Go runs on.
 const ticksPerSecond = 100
 
-// parseStat adds utime and stime (fields 14 and 15) of /proc/PID/stat. The name in field 2 may hold spaces and brackets,
-// so that counting begins after the last closing one.
+// parseStat adds utime and stime (fields 14 and 15) of /proc/PID/stat. The name in field 2 may hold spaces and
+// brackets, so that counting begins after the last closing one.
 func parseStat(text string) (time.Duration, error) {
 	const utime, stime = 14 - 3, 15 - 3 // field 3 is the first after the name
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
@@ -141,4 +158,31 @@ func parseStat(text string) (time.Duration, error) {
 		ticks += n
 	}
 	return time.Duration(ticks) * (time.Second / ticksPerSecond), nil
+}
+
+// memorySize is what a process has of the machine's memory, in bytes.
+type memorySize struct{ resident, peak int64 }
+
+func memoryOf(pid int) (memorySize, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return memorySize{}, err
+	}
+	return parseStatus(string(text))
+}
+
+// parseStatus reads VmRSS and VmHWM of /proc/PID/status.
+func parseStatus(text string) (memorySize, error) {
+	var m memorySize
+	for name, to := range map[string]*int64{"VmRSS:": &m.resident, "VmHWM:": &m.peak} {
+		_, rest, found := strings.Cut("\n"+text, "\n"+name)
+		value, _, _ := strings.Cut(rest, "\n")
+		number, unit, _ := strings.Cut(strings.TrimSpace(value), " ")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if !found || err != nil || unit != "kB" || n < 0 || n > 1<<50 {
+			return m, fmt.Errorf("malformed /proc/PID/status: %s %q", name, value)
+		}
+		*to = n << 10
+	}
+	return m, nil
 }

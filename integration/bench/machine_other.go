@@ -16,3 +16,5 @@ func fileSystem(string) (string, bool, error) { return "", false, errLinuxOnly }
 func dataSync(*os.File) error { return errLinuxOnly }
 
 func ownCPUTime() time.Duration { return 0 }
+
+func flushDisks() {}

@@ -10,10 +10,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -28,97 +26,23 @@ func main() {
 	}
 }
 
-// options are the settings of a run.
-type options struct {
-	dir, binary, out string
-	conns            []int
-	pipelines        []int
-	sizes            []int // bytes of a value
-	rounds           int
-	keys             int
-	cell             time.Duration
-	command          string // as it was typed, for the report
+// bench is a run of the program: what every mode needs.
+type bench struct {
+	o        options
+	tools    tools
+	work     string // directory of this run
+	m        machine
+	progress io.Writer
 }
 
-// Limits of what the flags take.
-const (
-	connsMax    = 5000
-	pipelineMax = 1000    // commands in flight on one connection
-	sizeMax     = 1 << 20 // bytes of a value
-	roundsMax   = 99
-	keysMax     = 10_000_000
-	cellMin     = 100 * time.Millisecond
-	cellMax     = 10 * time.Minute
-)
-
-func parseOptions(args []string, errOut io.Writer) (options, error) {
-	o := options{command: strings.Join(append([]string{"go run ./integration/bench"}, args...), " ")}
-	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.SetOutput(errOut)
-	quick := fs.Bool("quick", false, "fewer and shorter cells: about ninety seconds")
-	conns := fs.String("conns", "1,50,200", "numbers of connections")
-	pipelines := fs.String("pipelines", "1,16", "commands in flight on each connection")
-	sizes := fs.String("sizes", "", "bytes of a value (default 3,256; with -quick 3)")
-	fs.IntVar(&o.rounds, "rounds", 3, "how often each cell is measured; the median counts")
-	fs.IntVar(&o.keys, "keys", 100_000, "number of keys, chosen at random")
-	fs.DurationVar(&o.cell, "cell", 0, "how long one measurement of a cell takes, about (default 1.8s; with -quick 400ms)")
-	fs.StringVar(&o.dir, "dir", "", "where the data goes; a real disk (default data/bench in the module)")
-	fs.StringVar(&o.binary, "redoubt", "", "the redoubt program (default: built from the module)")
-	fs.StringVar(&o.out, "o", "", "file that the report is written to as well")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	o.defaults(*quick, sizes)
-	return o, o.validate(*conns, *pipelines, *sizes)
-}
-
-func (o *options) defaults(quick bool, sizes *string) {
-	if *sizes == "" {
-		*sizes = "3,256"
-		if quick {
-			*sizes = "3"
-		}
-	}
-	if o.cell == 0 {
-		o.cell = 1800 * time.Millisecond
-		if quick {
-			o.cell = 400 * time.Millisecond
-		}
-	}
-}
-
-func (o *options) validate(conns, pipelines, sizes string) error {
-	var errs [3]error
-	o.conns, errs[0] = numbers("conns", conns, connsMax)
-	o.pipelines, errs[1] = numbers("pipelines", pipelines, pipelineMax)
-	o.sizes, errs[2] = numbers("sizes", sizes, sizeMax)
-	switch err := errors.Join(errs[:]...); {
-	case err != nil:
-		return err
-	case o.rounds < 1 || o.rounds > roundsMax:
-		return fmt.Errorf("-rounds is 1 to %d", roundsMax)
-	case o.keys < 1 || o.keys > keysMax:
-		return fmt.Errorf("-keys is 1 to %d", keysMax)
-	case o.cell < cellMin || o.cell > cellMax:
-		return fmt.Errorf("-cell is %s to %s", cellMin, cellMax)
-	}
-	return nil
-}
-
-// numbers parses a list such as "1,50,200".
-func numbers(name, list string, most int) ([]int, error) {
-	var out []int
-	for field := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 1 || n > most {
-			return nil, fmt.Errorf("-%s takes numbers from 1 to %d with commas between them, got %q", name, most, list)
-		}
-		out = append(out, n)
-	}
-	return out, nil
+// modes measure and write a report. What could not be measured is in the report and also an error.
+var modes = map[string]func(*bench, context.Context) (string, error){
+	modeMatrix:   (*bench).matrix,
+	modeGrowth:   (*bench).grow,
+	modeSnapshot: (*bench).snapshots,
+	modeMemory:   (*bench).memory,
+	modeRestart:  (*bench).restarts,
+	modeFailover: (*bench).failovers,
 }
 
 func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) {
@@ -126,67 +50,113 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	tools, err := findTools()
-	if err != nil {
-		return err
-	}
+	b := &bench{o: o, progress: errOut}
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}
-	work, disk, err := workDir(o, root)
+	disk, err := b.workDir(root)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	m, err := describe(ctx, o, root, work, disk, tools)
-	if err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+	if err := b.prepare(ctx, root, disk); err != nil {
 		return err
 	}
-	if o.binary == "" {
-		fmt.Fprintln(errOut, "building redoubt ...")
-		o.binary = filepath.Join(work, "redoubt")
-		if err := build(ctx, root, o.binary); err != nil {
+	text, failed := modes[o.mode](b, ctx)
+	if text == "" {
+		return failed
+	}
+	return errors.Join(b.publish(text, out), failed)
+}
+
+// prepare finds the programs, builds what has to be built and looks at the machine.
+func (b *bench) prepare(ctx context.Context, root, disk string) error {
+	var err error
+	if b.tools, err = findTools(); err != nil {
+		return err
+	}
+	if b.m, err = describe(ctx, b.o, root, b.work, disk, b.tools); err != nil {
+		return err
+	}
+	if b.o.binary == "" {
+		fmt.Fprintln(b.progress, "building redoubt ...")
+		b.o.binary = filepath.Join(b.work, "redoubt")
+		if err := build(ctx, root, "./cmd/redoubt", b.o.binary); err != nil {
 			return err
 		}
 	}
-	res, err := measureAll(ctx, o, tools, work, errOut)
-	if err != nil {
-		return err
+	if b.o.mode != modeMatrix {
+		return nil
 	}
-	return publish(o, m, res, out)
+	if b.tools.etcd == "" {
+		fmt.Fprintln(b.progress, etcdMissing)
+		return nil
+	}
+	fmt.Fprintln(b.progress, "building the load generator for etcd ...")
+	b.tools.etcdLoad = filepath.Join(b.work, "etcd-load")
+	return build(ctx, filepath.Join(root, "integration", "bench", "etcd"), ".", b.tools.etcdLoad)
 }
 
-// measureAll starts the systems, measures every cell and stops the systems.
-func measureAll(ctx context.Context, o options, tools tools, work string, errOut io.Writer) (*results, error) {
-	fmt.Fprintln(errOut, "starting three systems ...")
-	f, err := startFleet(ctx, o.binary, tools.server, work)
-	if err != nil {
-		return nil, err
-	}
-	defer f.stop()
-	r := &runner{o: o, tools: tools, fleet: f, progress: errOut, rates: make(map[cell]float64)}
-	return r.run(ctx)
-}
-
-func publish(o options, m machine, res *results, out io.Writer) error {
-	text := report(o, m, res)
+func (b *bench) publish(text string, out io.Writer) error {
 	if _, err := io.WriteString(out, text); err != nil {
 		return err
 	}
-	if o.out != "" {
-		if err := os.WriteFile(o.out, []byte(text), 0o644); err != nil {
-			return err
-		}
+	if b.o.out == "" {
+		return nil
 	}
-	if n := res.failures(); n > 0 {
-		return fmt.Errorf("%d measurements failed; the report names them", n)
+	return os.WriteFile(b.o.out, []byte(text), 0o644)
+}
+
+// launcher starts servers with their data in the directory of this run.
+func (b *bench) launcher(dir string) (*launcher, error) {
+	l := &launcher{
+		tools: b.tools, redoubt: b.o.binary, args: b.o.serverArgs, dir: filepath.Join(b.work, dir), taken: map[string]bool{},
+	}
+	return l, os.MkdirAll(l.dir, 0o755)
+}
+
+// fill fills a system and says so if its leader changed meanwhile.
+func (b *bench) fill(ctx context.Context, s *system, f fill) error {
+	n, err := fillSystem(ctx, s, f)
+	if n > 0 {
+		fmt.Fprintf(b.progress, leaderLost, s.id, n)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.id, err)
 	}
 	return nil
 }
 
-// tools are the programs of Redis that the harness needs.
-type tools struct{ server, benchmark string }
+// matrix measures every cell of the comparison with other systems.
+func (b *bench) matrix(ctx context.Context) (string, error) {
+	l, err := b.launcher("matrix")
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintln(b.progress, "starting the systems ...")
+	f, err := startFleet(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	defer f.stop()
+	r := &runner{o: b.o, tools: b.tools, fleet: f, progress: b.progress, rates: make(map[cell]float64)}
+	res, err := r.run(ctx)
+	if err != nil {
+		return "", err
+	}
+	text := report(b.o, b.m, res)
+	if n := res.failures(); n > 0 {
+		return text, fmt.Errorf("%d measurements failed; the report names them", n)
+	}
+	return text, nil
+}
+
+// tools are the programs of others that the harness runs. etcd is empty where there is none; etcdLoad is built.
+type tools struct{ server, benchmark, etcd, etcdLoad string }
+
+const etcdMissing = "etcd is not in PATH (Debian's package is etcd-server; make bench-deps installs it): " +
+	"its columns stay empty"
 
 func findTools() (tools, error) {
 	var t tools
@@ -196,6 +166,9 @@ func findTools() (tools, error) {
 			return t, fmt.Errorf("%s is needed and not in PATH: install redis-server and redis-tools, version 7.0 (%w)", name, err)
 		}
 		*path = p
+	}
+	if p, err := exec.LookPath("etcd"); err == nil {
+		t.etcd = p
 	}
 	return t, nil
 }
@@ -210,34 +183,35 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return root, nil
 }
 
-func build(ctx context.Context, root, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, "./cmd/redoubt")
+// build compiles a package of the module at root.
+func build(ctx context.Context, root, pkg, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, pkg)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build ./cmd/redoubt: %w\n%s", err, out)
+		return fmt.Errorf("go build %s in %s: %w\n%s", pkg, root, err, out)
 	}
 	return nil
 }
 
 // workDir makes the directory of this run and names its file system; one that lives in memory is refused.
-func workDir(o options, root string) (dir, disk string, err error) {
-	base := o.dir
+func (b *bench) workDir(root string) (disk string, err error) {
+	base := b.o.dir
 	if base == "" {
 		base = filepath.Join(root, "data", "bench")
 	}
 	if base, err = filepath.Abs(base); err != nil {
-		return "", "", err
+		return "", err
 	}
 	if err := os.MkdirAll(base, 0o755); err != nil {
-		return "", "", err
+		return "", err
 	}
 	disk, volatile, err := fileSystem(base)
 	if err != nil {
-		return "", "", fmt.Errorf("file system of %s: %w", base, err)
+		return "", fmt.Errorf("file system of %s: %w", base, err)
 	}
 	if volatile {
-		return "", "", fmt.Errorf("%s is on %s, where an fsync costs nothing: name a directory on a real disk with -dir", base, disk)
+		return "", fmt.Errorf("%s is on %s, where an fsync costs nothing: name a directory on a real disk with -dir", base, disk)
 	}
-	dir, err = os.MkdirTemp(base, "run-")
-	return dir, disk, err
+	b.work, err = os.MkdirTemp(base, "run-")
+	return disk, err
 }

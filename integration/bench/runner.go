@@ -2,43 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 )
-
-// measure is a column of the report: a system, what is done to it and by which generator.
-type measure struct {
-	system systemID
-	op     operation
-	own    bool // our own generator, not redis-benchmark
-	wait   bool // WAIT 1 after the SETs; own generator only
-}
-
-// The measures, in the order in which a round takes them. Systems that are compared follow one another.
-var (
-	setRedoubt = measure{system: redoubt, op: opSet}
-	setSingle  = measure{system: single, op: opSet}
-	setTrio    = measure{system: trio, op: opSet}
-	ownRedoubt = measure{system: redoubt, op: opSet, own: true}
-	ownSingle  = measure{system: single, op: opSet, own: true}
-	ownWait    = measure{system: trio, op: opSet, own: true, wait: true}
-	getRedoubt = measure{system: redoubt, op: opGet}
-	getSingle  = measure{system: single, op: opGet}
-
-	measures = []measure{setRedoubt, setSingle, setTrio, ownRedoubt, ownSingle, ownWait, getRedoubt, getSingle}
-)
-
-func (m measure) String() string {
-	by, op := "redis-benchmark", string(m.op)
-	if m.own {
-		by = "own"
-	}
-	if m.wait {
-		op += "+WAIT 1"
-	}
-	return fmt.Sprintf("%s %s (%s)", m.system, op, by)
-}
 
 // shape is a row of the report.
 type shape struct{ size, conns, pipeline int }
@@ -97,8 +65,13 @@ func (r *runner) run(ctx context.Context) (*results, error) {
 			}
 		}
 	}
-	total := r.o.rounds * len(res.shapes) * len(measures)
-	fmt.Fprintf(r.progress, "%d measurements of about %s\n", total, r.o.cell)
+	columns := 0
+	for _, m := range measures {
+		if r.fleet.systems[m.system] != nil {
+			columns++
+		}
+	}
+	fmt.Fprintf(r.progress, "%d measurements of about %s\n", r.o.rounds*len(res.shapes)*columns, r.o.cell)
 	for round := range r.o.rounds {
 		if err := r.round(ctx, round, res); err != nil {
 			return nil, err
@@ -119,6 +92,9 @@ func (r *runner) round(ctx context.Context, round int, res *results) error {
 			}
 		}
 		for _, m := range measures {
+			if r.fleet.systems[m.system] == nil {
+				continue // etcd is not installed
+			}
 			c := cell{m, sh}
 			if res.cells[c] == nil {
 				res.cells[c] = &outcome{}
@@ -143,6 +119,9 @@ func (r *runner) alive(ctx context.Context) error {
 		return fmt.Errorf("interrupted: %w", err)
 	}
 	for _, s := range r.fleet.systems {
+		if s == nil {
+			continue
+		}
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -153,28 +132,58 @@ func (r *runner) alive(ctx context.Context) error {
 // fill gives every key of every system a value of the size.
 func (r *runner) fill(ctx context.Context, size int) error {
 	for _, s := range r.fleet.systems {
-		leader, err := s.leader()
-		if err != nil {
-			return err
+		if s == nil {
+			continue
 		}
-		if err := preload(ctx, leader.addr, size, r.o.keys); err != nil {
+		if s.id == etcd {
+			if err := r.fillEtcd(ctx, s, size); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := fillSystem(ctx, s, setKeys(size, 0, r.o.keys))
+		if err != nil {
 			return fmt.Errorf("fill %s: %w", s.id, err)
 		}
-		if err := s.settle(); err != nil {
-			return err
+		if n > 0 {
+			fmt.Fprintf(r.progress, leaderLost, s.id, n)
 		}
 	}
 	return nil
 }
 
+// leaderLost is said of a filling, since it is worth knowing.
+const leaderLost = "%s: leadership was lost %d times while it was filled\n"
+
+func (r *runner) fillEtcd(ctx context.Context, s *system, size int) error {
+	leader, err := s.leader()
+	if err != nil {
+		return err
+	}
+	_, err = etcdRun{
+		program: r.tools.etcdLoad, addr: leader.addr, op: "fill", conns: etcdFillConns, pipeline: 1, size: size,
+		keys: r.o.keys, load: r.o.cell, timeLimit: fillTimeMax,
+	}.run(ctx)
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", s.id, err)
+	}
+	return s.settle()
+}
+
 // sample measures a cell once and leaves its system idle.
-func (r *runner) sample(ctx context.Context, c cell) (sample, error) {
+func (r *runner) sample(ctx context.Context, c cell) (_ sample, err error) {
 	s := r.fleet.systems[c.measure.system]
 	leader, err := s.leader()
 	if err != nil {
 		return sample{}, err
 	}
-	if !c.measure.own && r.rates[c] == 0 {
+	if c.measure.lease {
+		if err := s.configure("read-consistency", "lease"); err != nil {
+			return sample{}, err
+		}
+		defer func() { err = errors.Join(err, s.configure("read-consistency", "linearizable")) }()
+	}
+	if c.measure.by == byRedisBenchmark && r.rates[c] == 0 {
 		pilot, err := r.load(c, leader.addr, r.o.cell/pilotShare).run(ctx)
 		if err != nil {
 			return sample{}, err
@@ -201,19 +210,30 @@ func (r *runner) sample(ctx context.Context, c cell) (sample, error) {
 }
 
 func (r *runner) measure(ctx context.Context, c cell, addr string) (sample, error) {
-	if c.measure.own {
+	limit := overrun*r.o.cell + overrunGrace
+	switch c.measure.by {
+	case byOwn:
 		return r.load(c, addr, r.o.cell).run(ctx)
+	case byEtcd:
+		return etcdRun{
+			program: r.tools.etcdLoad, addr: addr, op: map[operation]string{opSet: "put", opGet: "get"}[c.measure.op],
+			conns: c.shape.conns, pipeline: c.shape.pipeline, size: c.shape.size, keys: r.o.keys, load: r.o.cell, timeLimit: limit,
+		}.run(ctx)
 	}
 	return benchmarkRun{
 		program: r.tools.benchmark, addr: addr, op: c.measure.op,
 		conns: c.shape.conns, pipeline: c.shape.pipeline, size: c.shape.size, keys: r.o.keys,
-		requests: requestsFor(r.rates[c], r.o.cell, c.shape), timeLimit: overrun*r.o.cell + overrunGrace,
+		requests: requestsFor(r.rates[c], r.o.cell, c.shape), timeLimit: limit,
 	}.run(ctx)
 }
 
 func (r *runner) load(c cell, addr string, limit time.Duration) load {
+	replicas := 0
+	if c.measure.wait {
+		replicas = 1
+	}
 	return load{
-		addr: addr, op: c.measure.op, wait: c.measure.wait, conns: c.shape.conns, pipeline: c.shape.pipeline,
+		addr: addr, op: c.measure.op, wait: replicas, conns: c.shape.conns, pipeline: c.shape.pipeline,
 		size: c.shape.size, keys: r.o.keys, timeLimit: limit,
 	}
 }
@@ -224,15 +244,25 @@ func requestsFor(rate float64, limit time.Duration, sh shape) int {
 	return min(max(int(rate*limit.Seconds()), least), requestsMax)
 }
 
+// configure changes a setting of every process.
+func (s *system) configure(name, value string) error {
+	for _, p := range s.procs {
+		if _, err := ask(p.addr, "CONFIG", "SET", name, value); err != nil {
+			return fmt.Errorf("%s: CONFIG SET %s: %w", p.name, name, err)
+		}
+	}
+	return nil
+}
+
 // cpu is what each process has used so far, the leader's first.
 func (s *system) cpu(leader *process) ([]time.Duration, error) {
-	own, err := cpuTime(leader.cmd.Process.Pid)
+	own, err := cpuTime(leader.pid())
 	out := []time.Duration{own}
 	for _, p := range s.procs {
 		if p == leader || err != nil {
 			continue
 		}
-		own, err = cpuTime(p.cmd.Process.Pid)
+		own, err = cpuTime(p.pid())
 		out = append(out, own)
 	}
 	return out, err

@@ -20,6 +20,14 @@ func median(v []float64) float64 {
 	return (s[mid-1] + s[mid]) / 2
 }
 
+// most is the largest value, and NaN of nothing.
+func most(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	return slices.Max(v)
+}
+
 // histogramSub is how many buckets each power of two has: a quantile is exact to one part in histogramSub.
 const (
 	histogramSubBits = 5

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +16,6 @@ const (
 	readyTimeout = time.Minute
 	readyPoll    = 100 * time.Millisecond
 	settleMax    = 20 * time.Second // that replicas may lag behind at the end of a load
-	nodes        = 3                // of ours, and of the primary with its replicas
 )
 
 // systemID is one of the systems that are compared.
@@ -27,12 +24,13 @@ type systemID int
 const (
 	redoubt systemID = iota
 	single           // one redis-server
-	trio             // a primary and two replicas
+	trio             // a primary and its replicas: two, but for the growth of nodes
+	etcd
 	systemCount
 )
 
 func (id systemID) String() string {
-	return [systemCount]string{"redoubt", "one Redis", "Redis trio"}[id]
+	return [systemCount]string{"redoubt", "one Redis", "Redis trio", "etcd"}[id]
 }
 
 // system is a group of processes that hold the same data.
@@ -41,127 +39,57 @@ type system struct {
 	procs []*process
 }
 
-// fleet is all the systems.
-type fleet struct{ systems [systemCount]*system }
-
-// startFleet starts every system with its data under dir and waits until all of them take writes on every node.
-func startFleet(ctx context.Context, redoubtBin, redisBin, dir string) (_ *fleet, err error) {
-	f := &fleet{}
-	for id := range f.systems {
-		f.systems[id] = &system{id: systemID(id)}
-	}
-	defer func() {
-		if err != nil {
-			f.stop()
-		}
-	}()
-	addrs, err := freeAddrs(2*nodes + 1 + nodes)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.startRedoubt(redoubtBin, dir, addrs[:2*nodes]); err != nil {
-		return nil, err
-	}
-	if err := f.startRedis(single, redisBin, dir, addrs[2*nodes:2*nodes+1]); err != nil {
-		return nil, err
-	}
-	if err := f.startRedis(trio, redisBin, dir, addrs[2*nodes+1:]); err != nil {
-		return nil, err
-	}
-	for _, s := range f.systems {
-		if err := s.awaitReady(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return f, nil
-}
-
-// startRedoubt starts three nodes: the first makes the cluster, the others join it.
-func (f *fleet) startRedoubt(bin, dir string, addrs []string) error {
-	for i := range nodes {
-		id := "n" + strconv.Itoa(i+1)
-		data := filepath.Join(dir, "redoubt-"+id)
-		args := []string{"server", "--node-id", id, "--data-dir", data, "--resp-addr", addrs[i], "--raft-addr", addrs[nodes+i]}
-		if i == 0 {
-			args = append(args, "--bootstrap")
-		} else {
-			args = append(args, "--join", addrs[0])
-		}
-		if err := f.start(redoubt, "redoubt "+id, addrs[i], data+".log", bin, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startRedis starts a primary at the first address and replicas at the others, each with an append-only file that is
-// fsynced before a command is answered.
-func (f *fleet) startRedis(id systemID, bin, dir string, addrs []string) error {
-	for i, addr := range addrs {
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return err
-		}
-		data := filepath.Join(dir, "redis-"+port)
-		if err := os.Mkdir(data, 0o755); err != nil {
-			return err
-		}
-		args := []string{"--port", port, "--bind", host, "--dir", data, "--daemonize", "no", "--save", "",
-			"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}
-		if i > 0 {
-			primaryHost, primaryPort, _ := net.SplitHostPort(addrs[0]) // checked when i was 0
-			args = append(args, "--replicaof", primaryHost, primaryPort)
-		}
-		if err := f.start(id, fmt.Sprintf("%s %d", id, i+1), addr, data+".log", bin, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fleet) start(id systemID, name, addr, log, bin string, args ...string) error {
-	p, err := startProcess(name, addr, log, bin, args...)
+// start starts a process of the system. data is its directory; its log stands beside that.
+func (s *system) start(name, addr, data, program string, args ...string) error {
+	p, err := startProcess(name, addr, data, program, args...)
 	if err == nil {
-		f.systems[id].procs = append(f.systems[id].procs, p)
+		s.procs = append(s.procs, p)
 	}
 	return err
 }
 
-// stop ends all processes and waits for them.
-func (f *fleet) stop() {
-	for _, s := range f.systems {
+// started waits until the system is ready, and stops it if it does not become so.
+func (s *system) started(ctx context.Context) (*system, error) {
+	if err := s.awaitReady(ctx); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *system) stop() { stopAll(s) }
+
+// stopAll ends all processes of the systems at the same time and waits for them. A system may be nil.
+func stopAll(systems ...*system) {
+	systems = slices.DeleteFunc(slices.Clone(systems), func(s *system) bool { return s == nil })
+	for _, s := range systems {
 		for _, p := range s.procs {
 			p.terminate()
 		}
 	}
-	for _, s := range f.systems {
+	for _, s := range systems {
 		for _, p := range s.procs {
 			p.await()
 		}
 	}
 }
 
-// freeAddrs finds n loopback addresses that nobody listens on.
-func freeAddrs(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // all of them at the end, so that no port comes twice
-		addrs = append(addrs, l.Addr().String())
+func (s *system) awaitReady(ctx context.Context) error {
+	if err := s.poll(ctx, readyTimeout, readyPoll, s.ready); err != nil {
+		return fmt.Errorf("%s is not ready: %w", s.id, err)
 	}
-	return addrs, nil
+	return nil
 }
 
-func (s *system) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+// poll asks until it gets no error. It gives up after the time limit, with the last error, and when a process has
+// ended.
+func (s *system) poll(ctx context.Context, limit, every time.Duration, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(readyPoll)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		err := s.ready()
+		err := ask()
 		if err == nil {
 			return nil
 		}
@@ -171,7 +99,7 @@ func (s *system) awaitReady(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w", s.id, errors.Join(ctx.Err(), err))
+			return errors.Join(ctx.Err(), err)
 		}
 	}
 }
@@ -187,8 +115,8 @@ func (s *system) ready() error {
 		if err != nil {
 			return err
 		}
-		if voters := infoField(info.Text(), "raft_voters"); voters != strconv.Itoa(nodes) {
-			return fmt.Errorf("%q of %d nodes are voters", voters, nodes)
+		if voters := infoField(info.Text(), "raft_voters"); voters != strconv.Itoa(len(s.procs)) {
+			return fmt.Errorf("%q of %d nodes are voters", voters, len(s.procs))
 		}
 	}
 	return s.settle()
@@ -216,6 +144,9 @@ func (s *system) check() error {
 
 // leader finds the process that takes the writes.
 func (s *system) leader() (*process, error) {
+	if s.id == etcd {
+		return s.etcdLeader()
+	}
 	var errs []error
 	for _, p := range s.procs {
 		role, err := ask(p.addr, "ROLE")
@@ -229,6 +160,9 @@ func (s *system) leader() (*process, error) {
 
 // settle waits until every node has every write, so that none of them works on while another system is measured.
 func (s *system) settle() error {
+	if s.id == etcd {
+		return s.etcdSettle()
+	}
 	leader, err := s.leader()
 	if err != nil {
 		return err
@@ -239,7 +173,7 @@ func (s *system) settle() error {
 	}
 	defer c.Close()
 	c.Timeout = settleMax + respclient.TimeoutDefault
-	if err := failed(c.Do("SET", "bench:settle", "1")); err != nil {
+	if err := failed(c.Do("SET", settleKey, "1")); err != nil {
 		return err
 	}
 	want := len(s.procs) - 1
@@ -252,6 +186,9 @@ func (s *system) settle() error {
 	}
 	return nil
 }
+
+// settleKey is the one key that the harness itself writes, beside those of the load.
+const settleKey = "bench:settle"
 
 func ask(addr string, args ...string) (respclient.Value, error) {
 	c, err := respclient.Dial(addr)
