@@ -16,7 +16,7 @@ INTEGRATION := ./integration/...
 UNIT         = $(shell $(GO) list ./... | grep -v '/integration')
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz fuzz-short sim integration bench bench-quick bench-go clean
+.PHONY: help build run test test-quick test-deps lint fmt-check vet staticcheck unit fuzz fuzz-short sim flips integration chaos bench bench-quick bench-go clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1	/' | expand -t 14
@@ -57,21 +57,52 @@ fuzz: ## every fuzz target for FUZZTIME
 fuzz-short: ## the parser's, entries', calls' and snapshots' targets for FUZZTIME; the seeds of all run as unit tests
 	scripts/fuzz.sh $(FUZZTIME) ./resp ./fsm ./transport
 
-sim: ## simulated clusters under virtual time, with new seeds
-	$(GO) test -count=1 -timeout $(TEST_LIMIT) ./cluster
+# SIM_SEEDS histories of SIM_MINUTES virtual minutes each; how long that takes stands in docs/TESTING.md.
+SIM_SEEDS   ?= 200
+SIM_MINUTES ?= 10
+SIM_LIMIT   ?= 6h
+sim: ## simulated clusters under virtual time: SIM_SEEDS new seeds of SIM_MINUTES each
+	REDOUBT_SIM_RUNS=$(SIM_SEEDS) REDOUBT_SIM_MINUTES=$(SIM_MINUTES) \
+	$(GO) test -count=1 -timeout $(SIM_LIMIT) -run '^Test(Chaos$$|Cure|Stuck)' ./cluster
+
+FLIPS ?= 1000
+flips: ## FLIPS random bit flips in every kind of file of a data directory, and its last record cut at every byte
+	REDOUBT_FLIPS=$(FLIPS) $(GO) test -count=1 -v -timeout $(TEST_LIMIT) -run 'BitFlips|Torn' ./cluster/storage
 
 integration: test-deps ## whole clusters of real processes, and the comparison with redis-server
 	$(GO) test -count=1 -timeout $(TEST_LIMIT) $(INTEGRATION)
 
+CHAOS_MINUTES ?= 10
+# For instance: make chaos CHAOS_MINUTES=1 CHAOS_FLAGS="-nodes 5 -faults power-cut,mixed". "-h" tells all.
+CHAOS_FLAGS   ?=
+chaos: ## faults and checked workloads on real processes for CHAOS_MINUTES; with namespaces as root
+	$(GO) run ./integration/chaos -minutes $(CHAOS_MINUTES) $(CHAOS_FLAGS)
+
 BENCHFLAGS ?=
-bench: ## redoubt beside Redis, about 10 minutes; needs redis-server and redis-benchmark 7.0; BENCHFLAGS="-o bench.md"
+.PHONY: bench-deps bench-others bench-growth bench-compare bench-test
+bench: ## redoubt beside Redis and etcd, about 20 minutes; needs redis-server and redis-benchmark 7.0; BENCHFLAGS="-o bench.md"
 	$(GO) run ./integration/bench $(BENCHFLAGS)
 
-bench-quick: ## the same in about 80 seconds
+bench-quick: ## the same in about 2 minutes
 	$(GO) run ./integration/bench -quick $(BENCHFLAGS)
+
+bench-deps: ## install what only the benchmarks need: etcd
+	integration/bench/deps.sh
+
+bench-others: ## latency under a snapshot, memory, restart and failover, about 25 minutes
+	for mode in snapshot memory restart failover; do $(GO) run ./integration/bench -mode $$mode $(BENCHFLAGS) || exit 1; done
+
+bench-growth: ## cost by nodes, values, connections and keys, about 25 minutes; pictures into docs/performance
+	for by in nodes values conns keys; do $(GO) run ./integration/bench -growth $$by -svg docs/performance $(BENCHFLAGS) || exit 1; done
 
 bench-go: ## Go benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(UNIT)
+
+bench-compare: ## Go benchmarks of the working tree beside those of BASE (default HEAD~1), by benchstat; PKGS, BENCH, COUNT narrow it
+	integration/bench/compare.sh
+
+bench-test: ## vet and tests of the load generator for etcd, which is a module of its own
+	cd integration/bench/etcd && $(GO) vet ./... && $(GO) test ./...
 
 clean: ## remove what was built
 	rm -rf bin
