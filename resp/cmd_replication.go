@@ -50,6 +50,7 @@ func role(c *conn, _ [][]byte) {
 		c.w.Int(v.offset())
 		return
 	}
+	c.led = true
 	online := 0
 	for _, r := range v.replicas {
 		if r.online {

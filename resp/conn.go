@@ -36,7 +36,7 @@ type conn struct {
 
 	session
 	lastIndex uint64 // log index of the connection's last write, for WAIT
-	// led: this node led when the client came or at one of its reads. Then it is not served as by a follower once the node
+	// led: this node led when the client came, at one of its reads or writes, or when it asked for the role. Then it is not served as by a follower once the node
 	// has lost leadership, not even in the moment before the connection is closed for that.
 	led bool
 

@@ -232,7 +232,7 @@ func (c *conn) flushWrites() {
 // endWrites answers the gathered writes once their proposal has ended. mark is where their replies begin.
 func (c *conn) endWrites(start time.Time, mark int) {
 	if c.prop.Outcome == command.Applied {
-		c.lastIndex = c.prop.Index
+		c.lastIndex, c.led = c.prop.Index, true
 	} else {
 		c.dropReplies(mark)
 		text := outcomeText(c.prop.Outcome, c.prop.Err)

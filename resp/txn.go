@@ -190,7 +190,7 @@ func (c *conn) execWrites(t txn, watches []command.Watch) {
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
 	if c.prop.Outcome == command.Applied {
-		c.lastIndex = c.prop.Index
+		c.lastIndex, c.led = c.prop.Index, true
 		c.finishTxn(t, time.Since(start))
 	} else {
 		c.dropReplies(mark)

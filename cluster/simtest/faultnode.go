@@ -143,6 +143,17 @@ func moveFault(s *Sim) {
 	})
 }
 
+// introduce tells everybody where everybody is: all may have moved at once, and then nobody finds another.
+func (s *Sim) introduce() {
+	for _, m := range s.Members() {
+		for _, o := range s.Members() {
+			if n := m.Node(); n != nil && o != m {
+				n.Seek(o.Self().RaftAddr)
+			}
+		}
+	}
+}
+
 // AdmitAll is what an operator does at the end of a run: it lets in again whoever is no member, nodes that were removed and
 // those whose joining came to nothing, and tells those that hear of no leader where one is: a node may have been down while
 // everybody moved, and have moved itself. It returns the number of members.
@@ -152,6 +163,7 @@ func (s *Sim) AdmitAll() int {
 		s.WaitFor(m.ID+" to be a member", time.Minute, func() bool {
 			l := s.Leader()
 			if l == nil {
+				s.introduce()
 				return false
 			}
 			n, own := l.Node(), m.Node()

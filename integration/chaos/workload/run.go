@@ -16,7 +16,7 @@ import (
 const (
 	clientsDefault = 8
 	// violationsMax is how many violations a report holds. The others are counted.
-	violationsMax = 50
+	violationsMax = 200
 	// ackEvery is how close together acknowledgements are kept for the longest gap.
 	ackEvery = time.Millisecond
 )

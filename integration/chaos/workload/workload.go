@@ -49,6 +49,7 @@ type Workload interface {
 type Report struct {
 	Workload string
 	// Operations is how many were sent: writes, which end in one of three ways, and reads, of which Reads were answered.
+	// Refused are also transactions that a watched key made fail.
 	Operations, Acked, Refused, Unknown, Reads int
 	// Violations is empty where all is well. Each names keys, operations and times.
 	Violations []string

@@ -55,14 +55,21 @@ func at(ns int64) string {
 // never is the end of what may take effect at any time.
 const never = int64(^uint64(0) >> 1)
 
-// violationsMax is how many violations one history is good for: after the first few the rest tells nothing.
-const violationsMax = 20
+// violationsMax is how many violations of one kind a history is good for: after the first few the rest tells nothing.
+const violationsMax = 5
 
 // findings gathers violations.
-type findings struct{ list []string }
+type findings struct {
+	list  []string
+	kinds map[string]int // how many there are of each kind, which is what the text is made by
+}
 
 func (f *findings) add(format string, a ...any) {
-	if len(f.list) < violationsMax {
+	if f.kinds == nil {
+		f.kinds = make(map[string]int)
+	}
+	if f.kinds[format] < violationsMax {
+		f.kinds[format]++
 		f.list = append(f.list, fmt.Sprintf(format, a...))
 	}
 }

@@ -114,7 +114,7 @@ func Append(name string, txns []Txn) []string {
 }
 
 func (c *appends) violation(format string, a ...any) {
-	c.add("append %s: %s", c.name, fmt.Sprintf(format, a...))
+	c.add("append %s: "+format, append([]any{c.name}, a...)...)
 }
 
 func (c *appends) key(k int) *versions {
