@@ -200,7 +200,8 @@ func (c *Config) raftConfig() *raft.Config {
 	rc.ElectionTimeout = c.Profile.Election
 	rc.LeaderLeaseTimeout = c.Profile.LeaderLease
 	rc.CommitTimeout = c.Profile.Commit
-	rc.MaxAppendEntries = 128 // raft makes room for as many with each message; see docs/adr/0003
+	// A message is one append of the follower's, and heartbeats wait behind it: full entries make it 8 MiB; docs/adr/0003.
+	rc.MaxAppendEntries = 32
 	rc.SnapshotThreshold = c.SnapshotThreshold
 	rc.SnapshotInterval = c.SnapshotInterval
 	rc.TrailingLogs = c.TrailingLogs

@@ -228,7 +228,7 @@ func (l *eventLoop) turn(c *conn) {
 		case !c.gatherNow(args):
 			l.lend(c, func() bool { return c.work(args) })
 			return
-		case !c.rd.Buffered(), len(c.reads) >= readRunMax, len(c.pending) >= pipelineCallsMax, len(c.prop.Body) >= pipelineBytesGoal:
+		case !c.rd.Buffered(), len(c.reads)+len(c.pending) >= pipelineCallsMax, len(c.prop.Body) >= pipelineBytesGoal:
 			// What was gathered stays where it was read until it is answered. The rest has its turn then.
 			l.send(c)
 			return

@@ -51,12 +51,13 @@ type Server struct {
 	started time.Time
 	runID   string
 
-	mu        sync.Mutex
-	listeners []net.Listener
-	conns     map[int64]*conn
-	loops     []*eventLoop
-	closed    bool
-	wg        sync.WaitGroup // connections, accept loops, the sampler, a FAILOVER under way
+	mu         sync.Mutex
+	listeners  []net.Listener
+	turnedAway chan struct{} // one element for each that is being told so
+	conns      map[int64]*conn
+	loops      []*eventLoop
+	closed     bool
+	wg         sync.WaitGroup // connections, accept loops, the sampler, a FAILOVER under way
 	// ctx ends when Close begins: what the server does by itself ends with it.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -81,7 +82,7 @@ type liveSettings struct {
 func NewServer(o Options) *Server {
 	s := &Server{
 		cfg: o.Config, backend: o.Backend, table: o.Table, entryMax: o.EntryBytesMax, tls: o.TLS, log: o.Logger, now: o.Now, noLoops: o.NoEventLoops,
-		slow: &slowlog{}, conns: make(map[int64]*conn), runID: randomHex(20),
+		slow: &slowlog{}, conns: make(map[int64]*conn), turnedAway: make(chan struct{}, turnAwaysMax), runID: randomHex(20),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStats(s.backend.KeyCounters, s.cfg.Live("latency-tracking"))
@@ -238,13 +239,13 @@ func (s *Server) admit(nc net.Conn) {
 	case int64(len(s.conns)) >= s.live.maxclients.Int():
 		s.mu.Unlock()
 		s.stats.rejected.Add(1)
-		turnAway(nc, "ERR max number of clients reached")
+		s.turnAway(nc, "ERR max number of clients reached")
 		return
 	}
 	if s.protects(nc) {
 		s.mu.Unlock()
 		s.stats.rejected.Add(1)
-		turnAway(nc, deniedText)
+		s.turnAway(nc, deniedText)
 		return
 	}
 	c := newConn(s, nc)
@@ -284,13 +285,25 @@ func (s *Server) protects(nc net.Conn) bool {
 	return ok && !a.IP.IsLoopback()
 }
 
-const turnAwayTimeout = time.Second
+const (
+	turnAwayTimeout = time.Second
+	turnAwaysMax    = 64 // at a time; beyond them nobody is told why
+)
 
-func turnAway(nc net.Conn, text string) {
+// turnAway closes a connection with a word of why. A TLS handshake must not hold the accept loop up, so that it has a
+// goroutine, which the deadline ends.
+func (s *Server) turnAway(nc net.Conn, text string) {
+	select {
+	case s.turnedAway <- struct{}{}:
+	default:
+		_ = nc.Close()
+		return
+	}
 	_ = nc.SetDeadline(time.Now().Add(turnAwayTimeout))
-	go func() { // a TLS handshake must not hold the accept loop up; the deadline ends it
+	go func() {
 		_, _ = nc.Write([]byte("-" + text + "\r\n"))
 		_ = nc.Close()
+		<-s.turnedAway
 	}()
 }
 

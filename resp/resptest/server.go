@@ -43,10 +43,16 @@ type Server struct {
 // Start runs a server on a free port of this machine with lines of redis.conf as its settings.
 func Start(t testing.TB, lines ...string) *Server {
 	t.Helper()
+	return StartWith(t, nil, lines...)
+}
+
+// StartWith is Start with a say in the server's options.
+func StartWith(t testing.TB, change func(*resp.Options), lines ...string) *Server {
+	t.Helper()
 	var err error
 	for range startAttempts {
 		var s *Server
-		if s, err = start(t, lines); err == nil {
+		if s, err = start(t, change, lines); err == nil {
 			t.Cleanup(func() { s.Close(closePatience) })
 			return s
 		}
@@ -55,7 +61,7 @@ func Start(t testing.TB, lines ...string) *Server {
 	return nil
 }
 
-func start(t testing.TB, lines []string) (*Server, error) {
+func start(t testing.TB, change func(*resp.Options), lines []string) (*Server, error) {
 	t.Helper()
 	addr := freeAddr(t)
 	cfg := config.New()
@@ -64,7 +70,11 @@ func start(t testing.TB, lines []string) (*Server, error) {
 		t.Fatalf("resptest: %v", err)
 	}
 	s := &Server{Addr: addr, Config: cfg, Backend: NewBackend()}
-	s.Server = resp.NewServer(resp.Options{Config: cfg, Backend: s.Backend, Table: Table(), EntryBytesMax: EntryBytesMax})
+	o := resp.Options{Config: cfg, Backend: s.Backend, Table: Table(), EntryBytesMax: EntryBytesMax}
+	if change != nil {
+		change(&o)
+	}
+	s.Server = resp.NewServer(o)
 	if err := s.Listen(); err != nil {
 		return nil, err
 	}
