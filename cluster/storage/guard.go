@@ -47,8 +47,10 @@ type guard struct {
 	opened atomic.Bool // until then a failure is Open's to return, and OnFailure is not called
 	closed atomic.Bool
 
-	slots [watchSlots]struct {
-		start atomic.Int64 // nanoseconds since base, plus one; 0: free
+	// lost is the time in which this process did not run, as far as polls of stalled show it; polled is when the last was.
+	lost, polled atomic.Int64
+	slots        [watchSlots]struct {
+		start atomic.Int64 // as now returns it; 0: free
 		op    atomic.Uint32
 	}
 }
@@ -137,7 +139,20 @@ func contain(fn func() error) (err error) {
 	return fn()
 }
 
-func (g *guard) now() int64 { return int64(time.Since(g.base)) + 1 }
+// now is the time in which this process has run since base, in nanoseconds, plus one.
+func (g *guard) now() int64 { return int64(time.Since(g.base)) - g.lost.Load() + 1 }
+
+// pollGapMax is the longest time between two polls of stalled, in nanoseconds, that counts as the process's own: polls come
+// ten times a second, and in a process or a machine that was suspended for longer no write was slow.
+const pollGapMax = int64(time.Second)
+
+// notePoll takes out what lies between this poll and the one before beyond pollGapMax.
+func (g *guard) notePoll() {
+	now := int64(time.Since(g.base)) + 1
+	if last := g.polled.Swap(now); last != 0 && now-last > pollGapMax {
+		g.lost.Add(now - last - pollGapMax)
+	}
+}
 
 // begin takes a slot; -1 where all are taken.
 func (g *guard) begin(o op) int {
@@ -159,6 +174,7 @@ func (g *guard) end(slot int) {
 
 // stalled returns the oldest write under way and whether it is older than the limit.
 func (g *guard) stalled() (string, time.Duration, bool) {
+	g.notePoll()
 	var oldest int64
 	var name string
 	for i := range g.slots {

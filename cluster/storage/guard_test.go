@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -179,4 +180,31 @@ func TestRotationFailure(t *testing.T) {
 	}
 	wantIs(t, err, ErrFailed)
 	wantIs(t, <-failures, syscall.EISDIR)
+}
+
+// TestSuspendedProcessIsNoStall: the time in which the process was suspended, as polls ten times a second show it, is not
+// taken for a slow disk; what comes after it is.
+func TestSuspendedProcessIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 10 * time.Second
+		g := newGuard(Options{StallLimit: limit})
+		poll := func(d time.Duration) (age time.Duration, stalled bool) {
+			for range d / (100 * time.Millisecond) {
+				time.Sleep(100 * time.Millisecond)
+				_, age, stalled = g.stalled()
+			}
+			return age, stalled
+		}
+		poll(time.Second)
+		slot := g.begin(opLogAppend)
+		poll(time.Second)
+		time.Sleep(time.Hour) // SIGSTOP, or a suspended machine
+		if age, stalled := poll(5 * time.Second); stalled {
+			t.Fatalf("stalled for %s", age)
+		}
+		if age, stalled := poll(6 * time.Second); !stalled || age > 15*time.Second {
+			t.Errorf("after 12 seconds of its own: %s, stalled: %v", age, stalled)
+		}
+		g.end(slot)
+	})
 }
