@@ -50,7 +50,7 @@ staticcheck:
 
 unit: ## unit tests with the race detector, fuzz seeds and simulated clusters among them
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_LIMIT) $(UNIT)
-	$(GO) test -timeout $(TEST_LIMIT) -run '^(TestChaos|TestAllMoved)$$' ./cluster
+	$(GO) test -timeout $(TEST_LIMIT) -run 'TestChaos|Moved|TestBookSurvives|TestLeaderFoundByLog' ./cluster
 
 fuzz: ## every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)

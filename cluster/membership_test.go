@@ -144,6 +144,7 @@ func TestHalfRemoved(t *testing.T) {
 
 // TestMoved: nodes come back under other addresses: a single one, one of three, and all but one.
 func TestMoved(t *testing.T) {
+	notUnderRace(t)
 	for _, c := range []struct{ nodes, moved int }{{1, 1}, {3, 1}, {3, 2}, {5, 4}} {
 		t.Run(fmt.Sprintf("%d of %d", c.moved, c.nodes), func(t *testing.T) {
 			simtest.Run(t, simtest.Options{}, func(s *simtest.Sim) {

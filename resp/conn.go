@@ -317,6 +317,7 @@ func (c *conn) send() bool {
 		return true
 	}
 	defer c.w.Reset()
+	c.publishBuffers() // before the client can know that its command was executed
 	limit := c.srv.cfg.OutputLimit(config.NormalClient)
 	if limit.HardBytes > 0 && n > limit.HardBytes {
 		c.srv.stats.outputLimit.Add(1)

@@ -371,6 +371,7 @@ func (l *eventLoop) deliver(c *conn) {
 		l.lend(c, c.send)
 		return
 	}
+	c.publishBuffers()
 	sent, err := writeNow(c.ev.raw, c.w.Bytes())
 	c.srv.stats.bytesOut.Add(int64(sent))
 	c.srv.stats.writes.Add(1)
