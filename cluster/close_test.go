@@ -66,14 +66,17 @@ func TestCloseWithCommittedEntriesNotApplied(t *testing.T) {
 			n.Propose(p)
 			flying = append(flying, p)
 			for n.Raft().CommitIndex() == before {
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // raft announces no commits; virtual time would stand still behind the held machine
 			}
 		}
+		states := make(chan raft.Observation, 8)
+		n.Raft().RegisterObserver(raft.NewObserver(states, false, func(o *raft.Observation) bool {
+			state, is := o.Data.(raft.RaftState)
+			return is && state == raft.Shutdown
+		}))
 		closed := make(chan struct{})
 		go func() { _ = n.Close(); close(closed) }()
-		for n.Raft().State() != raft.Shutdown {
-			time.Sleep(time.Millisecond)
-		}
+		<-states
 		hold.End()
 		select {
 		case <-closed:

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -28,7 +29,7 @@ func TestCure696(t *testing.T) {
 				if err := l.Wait(f, 5*time.Second); err == nil {
 					s.T.Error("leadership went to a node that can't be reached")
 				}
-				time.Sleep(10 * time.Millisecond) // the flag comes down after the answer
+				synctest.Wait() // the flag comes down after the answer
 			}
 			for end := time.Now().Add(exchange / 3); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 				if err := l.Apply("x", time.Second); !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
@@ -57,7 +58,7 @@ func TestStuckTransferFlag(t *testing.T) {
 			r.Apply(tick(), 0)
 			for range 2 {
 				_ = r.LeadershipTransferToServer(raft.ServerID(target.ID), raft.ServerAddress(target.Self().RaftAddr)).Error()
-				time.Sleep(10 * time.Millisecond) // the flag comes down after the answer
+				synctest.Wait() // the flag comes down after the answer
 			}
 			for _, m := range s.Members() {
 				if m != l {
