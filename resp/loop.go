@@ -30,13 +30,36 @@ type eventLoop struct {
 
 	mu     sync.Mutex
 	conns  map[int64]*conn
-	ready  []*conn // to be looked at although no event has come
 	closed bool
 
-	endedMu sync.Mutex
-	ended   []*conn       // their proposals have ended
+	ready   handOff       // to be looked at although no event has come
+	ended   handOff       // their proposals have ended
 	replies chan struct{} // has room for one: there is something in ended
 	wg      sync.WaitGroup
+}
+
+// handOff passes connections to one of the loop's goroutines. The zero value is ready.
+type handOff struct {
+	mu   sync.Mutex
+	list []*conn
+}
+
+// put adds a connection and reports whether it is the first since the last takeAll: then that goroutine must be woken.
+func (h *handOff) put(c *conn) (first bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = append(h.list, c)
+	return len(h.list) == 1
+}
+
+// takeAll returns what was put, and keeps the memory of the list of the time before.
+func (h *handOff) takeAll(before []*conn) []*conn {
+	clear(before)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := h.list
+	h.list = before[:0]
+	return all
 }
 
 // inLoop is a connection's place in its event loop, if it has one.
@@ -126,7 +149,6 @@ func (l *eventLoop) read() {
 			}
 		})
 		l.mu.Lock()
-		ready, l.ready = l.ready, ready[:0]
 		closed := l.closed
 		l.mu.Unlock()
 		if closed {
@@ -136,10 +158,10 @@ func (l *eventLoop) read() {
 			l.srv.log.Error("an event loop fails", "err", err)
 			time.Sleep(acceptBackoffMax)
 		}
+		ready = l.ready.takeAll(ready)
 		for _, c := range ready {
 			l.turn(c)
 		}
-		clear(ready)
 		l.submit()
 	}
 }
@@ -166,11 +188,7 @@ func (l *eventLoop) nudge(c *conn) {
 
 // wakeFor gives an owned connection a turn.
 func (l *eventLoop) wakeFor(c *conn) {
-	l.mu.Lock()
-	l.ready = append(l.ready, c)
-	first := len(l.ready) == 1
-	l.mu.Unlock()
-	if first {
+	if l.ready.put(c) {
 		l.poller.wake()
 	}
 }
@@ -337,11 +355,7 @@ func (l *eventLoop) confirmed(waiting []*conn) {
 
 // proposalEnded is called where the log is applied; the reply goroutine goes on.
 func (l *eventLoop) proposalEnded(c *conn) {
-	l.endedMu.Lock()
-	l.ended = append(l.ended, c)
-	first := len(l.ended) == 1
-	l.endedMu.Unlock()
-	if first {
+	if l.ended.put(c) {
 		l.replies <- struct{}{} // has room: the reply goroutine takes all at once
 	}
 }
@@ -350,14 +364,11 @@ func (l *eventLoop) proposalEnded(c *conn) {
 func (l *eventLoop) reply() {
 	var ended []*conn
 	for range l.replies {
-		l.endedMu.Lock()
-		ended, l.ended = l.ended, ended[:0]
-		l.endedMu.Unlock()
+		ended = l.ended.takeAll(ended)
 		for _, c := range ended {
 			c.endWrites(c.ev.since, c.ev.mark)
 			l.deliver(c)
 		}
-		clear(ended)
 	}
 }
 
