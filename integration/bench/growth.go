@@ -226,20 +226,9 @@ func (g *growthSetup) sample(ctx context.Context, s series) (sample, error) {
 	if s == (series{single, opSet}) {
 		l.wait = g.wait
 	}
-	before, err := sys.cpu(leader)
+	out, err := sys.metered(leader, func() (sample, error) { return l.run(ctx) })
 	if err != nil {
 		return sample{}, err
-	}
-	out, err := l.run(ctx)
-	if err != nil {
-		return sample{}, err
-	}
-	after, err := sys.cpu(leader)
-	if err != nil {
-		return sample{}, err
-	}
-	for i := range after {
-		out.cpu = append(out.cpu, after[i]-before[i])
 	}
 	return out, sys.settle()
 }

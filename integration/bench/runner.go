@@ -190,20 +190,9 @@ func (r *runner) sample(ctx context.Context, c cell) (_ sample, err error) {
 		}
 		r.rates[c] = pilot.rate
 	}
-	before, err := s.cpu(leader)
+	out, err := s.metered(leader, func() (sample, error) { return r.measure(ctx, c, leader.addr) })
 	if err != nil {
 		return sample{}, err
-	}
-	out, err := r.measure(ctx, c, leader.addr)
-	if err != nil {
-		return sample{}, err
-	}
-	after, err := s.cpu(leader)
-	if err != nil {
-		return sample{}, err
-	}
-	for i := range after {
-		out.cpu = append(out.cpu, after[i]-before[i])
 	}
 	r.rates[c] = out.rate
 	return out, s.settle()
@@ -252,6 +241,26 @@ func (s *system) configure(name, value string) error {
 		}
 	}
 	return nil
+}
+
+// metered adds the CPU time that each process of the system used during a load.
+func (s *system) metered(leader *process, load func() (sample, error)) (sample, error) {
+	before, err := s.cpu(leader)
+	if err != nil {
+		return sample{}, err
+	}
+	out, err := load()
+	if err != nil {
+		return sample{}, err
+	}
+	after, err := s.cpu(leader)
+	if err != nil {
+		return sample{}, err
+	}
+	for i := range after {
+		out.cpu = append(out.cpu, after[i]-before[i])
+	}
+	return out, nil
 }
 
 // cpu is what each process has used so far, the leader's first.
