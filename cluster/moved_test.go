@@ -221,7 +221,6 @@ func TestRemovedWhileDown(t *testing.T) {
 			s.T.Fatal(err)
 		}
 		s.WaitFor("its book to be kept", 5*time.Second, func() bool { return k.has(gone.ID, gone.ID, gone.Self().RaftAddr) })
-		time.Sleep(time.Second)
 		gone.Crash()
 		s.Admin(op(cluster.OpRemove, gone.ID))
 		time.Sleep(time.Second)

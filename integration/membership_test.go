@@ -209,16 +209,7 @@ func TestNodesMove(t *testing.T) {
 		t.Helper()
 		start := time.Now()
 		c.AwaitVoters(3)
-		c.Await("all know all addresses", func() bool {
-			for _, n := range c.Nodes {
-				for _, m := range mustStatus(t, n).Members {
-					if at := c.ByID(m.ID); m.RespAddr != at.RespAddr || m.RaftAddr != at.RaftAddr {
-						return false
-					}
-				}
-			}
-			return true
-		})
+		awaitAddresses(t, c)
 		c.Await("the log has all addresses", func() bool { // nodes that go down now will find each other by it
 			logs := ""
 			for _, n := range c.Nodes {
@@ -336,4 +327,19 @@ func TestJoinNeverBootstraps(t *testing.T) {
 	}
 	later.Launch("--bootstrap")
 	c.AwaitVoters(2)
+}
+
+// awaitAddresses waits until every node knows where all of them are.
+func awaitAddresses(t *testing.T, c *testcluster.Cluster) {
+	t.Helper()
+	c.Await("all know all addresses", func() bool {
+		for _, n := range c.Nodes {
+			for _, m := range mustStatus(t, n).Members {
+				if at := c.ByID(m.ID); m.RespAddr != at.RespAddr || m.RaftAddr != at.RaftAddr {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }

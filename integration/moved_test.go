@@ -36,16 +36,7 @@ func TestAllNodesMove(t *testing.T) {
 	if v := c.Leader().Do("GET", "k"); v.Str != "v" {
 		t.Errorf("GET k: %+v", v)
 	}
-	c.Await("all know all addresses", func() bool {
-		for _, n := range c.Nodes {
-			for _, m := range mustStatus(t, n).Members {
-				if at := c.ByID(m.ID); m.RespAddr != at.RespAddr || m.RaftAddr != at.RaftAddr {
-					return false
-				}
-			}
-		}
-		return true
-	})
+	awaitAddresses(t, c)
 	for _, n := range c.Nodes {
 		n.Kill9()
 		n.Flags = nil

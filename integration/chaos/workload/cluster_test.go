@@ -22,7 +22,7 @@ func TestWithoutFaults(t *testing.T) {
 		for _, name := range workload.Names() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				r := drive(t, workload.Options{Nodes: c.Addrs, Clients: 4, Seed: 1, Started: time.Now()}, name)
+				r := drive(t, workload.Options{Nodes: c.Addrs, Clients: 4, Seed: 1, Started: time.Now()}, name, runFor)
 				for _, v := range r.Violations {
 					t.Error(v)
 				}
@@ -34,7 +34,7 @@ func TestWithoutFaults(t *testing.T) {
 	})
 }
 
-func drive(t *testing.T, o workload.Options, name string) workload.Report {
+func drive(t *testing.T, o workload.Options, name string, runFor time.Duration) workload.Report {
 	t.Helper()
 	w, err := workload.New(name, o)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestStaleReadsAreFound(t *testing.T) {
 	c := testcluster.Start(t, testcluster.Options{Nodes: 3})
 	for _, name := range []string{"register", "counter"} {
 		t.Run(name, func(t *testing.T) {
-			r := drive(t, workload.Options{Nodes: c.Addrs, Clients: 8, Seed: 1, StaleReads: true}, name)
+			r := drive(t, workload.Options{Nodes: c.Addrs, Clients: 8, Seed: 1, StaleReads: true}, name, runFor)
 			if len(r.Violations) == 0 {
 				t.Error("stale reads went unnoticed")
 			} else {

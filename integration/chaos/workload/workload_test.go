@@ -19,19 +19,7 @@ const (
 func onFake(t *testing.T, name string, f fault, o workload.Options) workload.Report {
 	t.Helper()
 	o.Nodes, o.Seed, o.Rate = startFake(t, f).nodes, 1, fakeRate
-	w, err := workload.New(name, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), fakeFor)
-	defer cancel()
-	w.Run(ctx)
-	ctx, cancel = context.WithTimeout(t.Context(), finalLimit)
-	defer cancel()
-	if err := w.Final(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return w.Check()
+	return drive(t, o, name, fakeFor)
 }
 
 // TestFaultsAreFound runs workloads on a server that does one thing wrong: what each must notice, and in which words.
