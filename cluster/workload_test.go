@@ -18,7 +18,7 @@ import (
 func chaosSeeds(t *testing.T) []uint64 {
 	n := 20
 	if raceEnabled {
-		n = 3 // the detector makes them six times as slow
+		n = 2 // the detector makes them six times as slow
 	}
 	if testing.Short() {
 		n = 4
@@ -29,10 +29,14 @@ func chaosSeeds(t *testing.T) []uint64 {
 	return simtest.Seeds(n)
 }
 
-// chaosTime is how much virtual time one history takes: a minute, or REDOUBT_SIM_MINUTES.
+// chaosTime is how much virtual time one history takes: a minute, half of one under the race detector, or
+// REDOUBT_SIM_MINUTES.
 func chaosTime() time.Duration {
 	if v, err := strconv.ParseFloat(os.Getenv("REDOUBT_SIM_MINUTES"), 64); err == nil {
 		return time.Duration(v * float64(time.Minute))
+	}
+	if raceEnabled {
+		return time.Minute / 2
 	}
 	return time.Minute
 }

@@ -70,9 +70,9 @@ func TestDev(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.await("the end is reported", func() bool { return strings.Contains(p.out.String(), "signal: killed") })
-	if !strings.Contains(p.out.String(), "server --node-id n"+strconv.Itoa(leader)+" --data-dir '"+dir) {
-		t.Errorf("how to start it again?\n%s", p.out)
-	}
+	p.await("how to start it again is said", func() bool {
+		return strings.Contains(p.out.String(), "server --node-id n"+strconv.Itoa(leader)+" --data-dir '"+dir)
+	})
 	p.await("another node takes writes", func() bool {
 		return do(t, port+leader%3, "SET", "k2", "v2") == "OK" || do(t, port+(leader+1)%3, "SET", "k2", "v2") == "OK"
 	})
