@@ -31,8 +31,7 @@ func TestOverwriteMatchesAByteSlice(t *testing.T) {
 				old = append(old, kept{v, slices.Clone(model)})
 				gen++
 			case 1: // COPY to another key, which is then changed
-				other := v.share(gen)
-				other.overwrite(0, s, gen)
+				_ = v.share(gen).overwrite(0, s, gen)
 			case 2: // COPY to another key, which stays
 				old = append(old, kept{v.share(gen), slices.Clone(model)})
 			}
@@ -40,8 +39,8 @@ func TestOverwriteMatchesAByteSlice(t *testing.T) {
 				model = append(model, make([]byte, n-len(model))...)
 			}
 			copy(model[off:], s)
-			v.overwrite(off, s, gen)
-			checkValue(t, &v, model)
+			v = v.overwrite(off, s, gen)
+			checkValue(t, v, model)
 			from := rng.IntN(len(model) + 1)
 			to := from + rng.IntN(len(model)-from+1)
 			if v.Slice(from, to) != string(model[from:to]) {
@@ -49,12 +48,12 @@ func TestOverwriteMatchesAByteSlice(t *testing.T) {
 			}
 		}
 		for i := range old {
-			checkValue(t, &old[i].v, old[i].want)
+			checkValue(t, old[i].v, old[i].want)
 		}
 	}
 }
 
-func checkValue(t *testing.T, v *value, want []byte) {
+func checkValue(t *testing.T, v value, want []byte) {
 	t.Helper()
 	if v.Len() != len(want) || v.Text() != string(want) || string(v.AppendTo(nil)) != string(want) {
 		t.Fatalf("a value of %d bytes differs from its model of %d", v.Len(), len(want))
@@ -65,12 +64,12 @@ func TestAChangeOfABigStringCopiesLittle(t *testing.T) {
 	const size = 8 << 20
 	v := rawValue(string(make([]byte, size)))
 	one := []byte("x")
-	v.overwrite(0, one, 1)
+	v = v.overwrite(0, one, 1)
 	const changes = 100
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for gen := range uint32(changes) { // as if a snapshot were taken before each change
-		v.overwrite(size/2, one, gen+2)
+		v = v.overwrite(size/2, one, gen+2)
 	}
 	runtime.ReadMemStats(&after)
 	if got, most := (after.TotalAlloc-before.TotalAlloc)/changes, uint64(4*chunkBytes); got > most {
@@ -79,8 +78,7 @@ func TestAChangeOfABigStringCopiesLittle(t *testing.T) {
 }
 
 func TestAFarSetRangeTakesNoMemory(t *testing.T) {
-	var v value
-	v.overwrite(StringBytesMax-1, []byte("x"), 1)
+	v := rawValue("").overwrite(StringBytesMax-1, []byte("x"), 1)
 	b, ok := v.obj.(*blob)
 	if !ok || b.n != StringBytesMax {
 		t.Fatalf("%T of %d bytes", v.obj, v.Len())

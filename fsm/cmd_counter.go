@@ -54,7 +54,7 @@ func (tx *Tx) add(key []byte, n int64, r command.Reply) {
 	}
 	old := int64(0)
 	if it != nil {
-		if old, ok = it.val.integer(); !ok {
+		if old, ok = it.value().integer(); !ok {
 			r.Error(command.ErrNotInteger)
 			return
 		}
@@ -63,17 +63,17 @@ func (tx *Tx) add(key []byte, n int64, r command.Reply) {
 		r.Error("ERR increment or decrement would overflow")
 		return
 	}
-	tx.put(key, it, intValue(old+n))
+	tx.setOrPut(key, it, intValue(old+n))
 	r.Int(old + n)
 }
 
-// put gives a key a value and leaves its deadline alone. it is what lookup found.
-func (tx *Tx) put(key []byte, it *item, v value) {
+// setOrPut gives a key a value and leaves its deadline alone. it is what lookup found.
+func (tx *Tx) setOrPut(key []byte, it *item, v value) {
 	if it == nil {
 		tx.set(key, v, 0)
 		return
 	}
-	tx.change(it).val = v
+	tx.put(it, v)
 }
 
 func incrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
@@ -83,7 +83,8 @@ func incrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	old := "0"
 	if it != nil {
-		old = it.val.Slice(0, min(it.val.Len(), longDoubleTextBytesMax+1))
+		v := it.value()
+		old = v.Slice(0, min(v.Len(), longDoubleTextBytesMax+1))
 	}
 	a, ok := parseLongDouble(old)
 	if !ok {
@@ -101,6 +102,6 @@ func incrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	s := formatLongDouble(sum)
-	tx.put(c.Args[1], it, textValue(s))
+	tx.setOrPut(c.Args[1], it, textValue(s))
 	r.BulkString(s)
 }

@@ -60,7 +60,7 @@ func expireGeneric(tx *Tx, c *command.Call, r command.Reply, base, unit int64) {
 	}
 	at := base + n*unit
 	it := tx.lookup(c.Args[1])
-	if it == nil || !o.hold(it.expireAt, at) {
+	if it == nil || !o.hold(it.expireAt(), at) {
 		r.Int(0)
 		return
 	}
@@ -70,7 +70,7 @@ func expireGeneric(tx *Tx, c *command.Call, r command.Reply, base, unit int64) {
 
 func persist(tx *Tx, c *command.Call, r command.Reply) {
 	it := tx.lookup(c.Args[1])
-	if it == nil || it.expireAt == 0 {
+	if it == nil || it.expireAt() == 0 {
 		r.Int(0)
 		return
 	}
@@ -97,10 +97,10 @@ func (tx *Tx) replyDeadline(c *command.Call, r command.Reply, show func(at int64
 	switch it := tx.peek(c.Args[1]); {
 	case it == nil:
 		r.Int(-2)
-	case it.expireAt == 0:
+	case it.expireAt() == 0:
 		r.Int(-1)
 	default:
-		r.Int(show(it.expireAt))
+		r.Int(show(it.expireAt()))
 	}
 }
 

@@ -81,7 +81,7 @@ func typeOf(tx *Tx, c *command.Call, r command.Reply) {
 		r.Simple("none")
 		return
 	}
-	r.Simple(it.val.kind().String())
+	r.Simple(it.kind().String())
 }
 
 func rename(tx *Tx, c *command.Call, r command.Reply) {
@@ -90,7 +90,7 @@ func rename(tx *Tx, c *command.Call, r command.Reply) {
 		r.Error(command.ErrNoSuchKey)
 		return
 	}
-	if it.key != string(c.Args[2]) {
+	if it.key() != string(c.Args[2]) {
 		tx.moveTo(it, tx.db, c.Args[2])
 	}
 	r.Simple("OK")
@@ -114,7 +114,7 @@ func (tx *Tx) moveTo(it *item, db int, name []byte) {
 	tx.delete(it)
 	from := tx.db
 	tx.selectDB(db)
-	tx.set(name, it.val, it.expireAt)
+	tx.set(name, it.value(), it.expireAt())
 	tx.selectDB(from)
 }
 
@@ -172,7 +172,7 @@ func copyKey(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	from := tx.db
 	tx.selectDB(db)
-	tx.set(c.Args[2], it.val.share(tx.m.gen), it.expireAt)
+	tx.set(c.Args[2], it.value().share(tx.m.gen), it.expireAt())
 	tx.selectDB(from)
 	r.Int(1)
 }

@@ -61,7 +61,7 @@ func (tx *Tx) peekOrNull(key []byte, r command.Reply) *item {
 
 func objectEncoding(tx *Tx, c *command.Call, r command.Reply) {
 	if it := tx.peekOrNull(c.Args[2], r); it != nil {
-		r.BulkString(it.val.enc.String())
+		r.BulkString(it.enc.String())
 	}
 }
 
@@ -94,7 +94,7 @@ func objectRefcount(tx *Tx, c *command.Call, r command.Reply) {
 	if it == nil {
 		return
 	}
-	if n, ok := it.val.integer(); ok && it.val.enc == encInt && n >= 0 && n < sharedIntegers {
+	if n, ok := it.value().integer(); ok && it.enc == encInt && n >= 0 && n < sharedIntegers {
 		r.Int(math.MaxInt32)
 		return
 	}
@@ -146,14 +146,14 @@ func memoryUsage(tx *Tx, c *command.Call, r command.Reply) {
 // What a key costs beside its name and value: the item and its slot in the tree, and the entry in the tree of
 // deadlines. They follow from what the state says, not from how this node came by it.
 const (
-	itemBytes     = 128
+	itemBytes     = 56
 	deadlineBytes = 40
 )
 
 // memory estimates the bytes that a key takes.
 func (it *item) memory() int64 {
-	n := itemBytes + len(it.key) + it.val.Len()
-	if it.expireAt != 0 {
+	n := itemBytes + len(it.key()) + it.value().Len()
+	if it.expireAt() != 0 {
 		n += deadlineBytes
 	}
 	return int64(n)

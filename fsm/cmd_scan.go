@@ -39,8 +39,8 @@ func keys(tx *Tx, c *command.Call, r command.Reply) {
 	all := string(pattern) == "*"
 	var found []string
 	tx.ks.ascend(0, func(_ uint64, it *item) bool {
-		if (all || glob.Match(pattern, it.key, false)) && tx.present(it) {
-			found = append(found, it.key)
+		if (all || glob.Match(pattern, it.key(), false)) && tx.present(it) {
+			found = append(found, it.key())
 		}
 		return true
 	})
@@ -80,7 +80,7 @@ func scan(tx *Tx, c *command.Call, r command.Reply) {
 		}
 		seen, last = seen+1, hash
 		if o.match(it) && tx.present(it) {
-			found = append(found, it.key)
+			found = append(found, it.key())
 		}
 		return true
 	})
@@ -90,10 +90,10 @@ func scan(tx *Tx, c *command.Call, r command.Reply) {
 }
 
 func (o *scanOptions) match(it *item) bool {
-	if o.kind != "" && it.val.kind().String() != o.kind {
+	if o.kind != "" && it.kind().String() != o.kind {
 		return false
 	}
-	return o.pattern == nil || glob.Match(o.pattern, it.key, false)
+	return o.pattern == nil || glob.Match(o.pattern, it.key(), false)
 }
 
 func parseScan(c *command.Call, r command.Reply) (o scanOptions, ok bool) {
@@ -167,7 +167,7 @@ func randomkey(tx *Tx, _ *command.Call, r command.Reply) {
 		_, first, _ := tx.ks.items.GetAt(int(tx.Rand() % n))
 		chain := sortedChain(first)
 		if it := chain[tx.Rand()%uint64(len(chain))]; tx.present(it) {
-			r.BulkString(it.key)
+			r.BulkString(it.key())
 			return
 		}
 	}
@@ -181,7 +181,7 @@ func randomkey(tx *Tx, _ *command.Call, r command.Reply) {
 		r.Null()
 		return
 	}
-	r.BulkString(it.key)
+	r.BulkString(it.key())
 }
 
 func (tx *Tx) firstPresent(from uint64) (found *item) {

@@ -69,7 +69,7 @@ var stringCommands = []cmd{
 // lookupString finds a key that holds a string. ok is false where an error was replied.
 func (tx *Tx) lookupString(key []byte, r command.Reply) (it *item, ok bool) {
 	it = tx.lookup(key)
-	if it != nil && it.val.kind() != kindString {
+	if it != nil && it.kind() != kindString {
 		r.Error(command.ErrWrongType)
 		return nil, false
 	}
@@ -77,17 +77,17 @@ func (tx *Tx) lookupString(key []byte, r command.Reply) (it *item, ok bool) {
 }
 
 // replyString writes the string of an item, or null where there is none.
-func replyString(it *item, r command.Reply) {
+func (tx *Tx) replyString(it *item, r command.Reply) {
 	if it == nil {
 		r.Null()
 		return
 	}
-	it.val.reply(r)
+	tx.replyValue(it.value(), r)
 }
 
 func get(tx *Tx, c *command.Call, r command.Reply) {
 	if it, ok := tx.lookupString(c.Args[1], r); ok {
-		replyString(it, r)
+		tx.replyString(it, r)
 	}
 }
 
@@ -102,14 +102,14 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	it := tx.lookup(c.Args[1])
-	if o.get && it != nil && it.val.kind() != kindString {
+	if o.get && it != nil && it.kind() != kindString {
 		r.Error(command.ErrWrongType)
 		return
 	}
 	refused := (o.nx && it != nil) || (o.xx && it == nil)
 	switch {
 	case o.get:
-		replyString(it, r)
+		tx.replyString(it, r)
 	case refused:
 		r.Null()
 	default:
@@ -119,9 +119,9 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	if o.how == ttlKeep && it != nil {
-		at = it.expireAt
+		at = it.expireAt()
 	}
-	tx.set(c.Args[1], stringValue(string(c.Args[2])), at)
+	tx.set(c.Args[1], stringValue(c.Args[2]), at)
 }
 
 func setnx(tx *Tx, c *command.Call, r command.Reply) {
@@ -129,7 +129,7 @@ func setnx(tx *Tx, c *command.Call, r command.Reply) {
 		r.Int(0)
 		return
 	}
-	tx.set(c.Args[1], stringValue(string(c.Args[2])), 0)
+	tx.set(c.Args[1], stringValue(c.Args[2]), 0)
 	r.Int(1)
 }
 
@@ -142,7 +142,7 @@ func setFor(tx *Tx, c *command.Call, r command.Reply, how ttlHow) {
 	if !ok {
 		return
 	}
-	tx.set(c.Args[1], stringValue(string(c.Args[3])), at)
+	tx.set(c.Args[1], stringValue(c.Args[3]), at)
 	r.Simple("OK")
 }
 
@@ -151,8 +151,8 @@ func getset(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	replyString(it, r)
-	tx.set(c.Args[1], stringValue(string(c.Args[2])), 0)
+	tx.replyString(it, r)
+	tx.set(c.Args[1], stringValue(c.Args[2]), 0)
 }
 
 func getdel(tx *Tx, c *command.Call, r command.Reply) {
@@ -160,7 +160,7 @@ func getdel(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	replyString(it, r)
+	tx.replyString(it, r)
 	if it != nil {
 		tx.delete(it)
 	}
@@ -184,11 +184,11 @@ func getex(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	it.val.reply(r)
+	tx.replyValue(it.value(), r)
 	switch {
 	case at != 0:
 		tx.setTTL(it, at)
-	case o.how == ttlPersist && it.expireAt != 0:
+	case o.how == ttlPersist && it.expireAt() != 0:
 		tx.expireAt(it, 0)
 	}
 }
@@ -197,10 +197,10 @@ func mget(tx *Tx, c *command.Call, r command.Reply) {
 	r.Array(len(c.Args) - 1)
 	for _, key := range c.Args[1:] {
 		it := tx.lookup(key)
-		if it != nil && it.val.kind() != kindString {
+		if it != nil && it.kind() != kindString {
 			it = nil
 		}
-		replyString(it, r)
+		tx.replyString(it, r)
 	}
 }
 
@@ -230,6 +230,6 @@ func msetnx(tx *Tx, c *command.Call, r command.Reply) {
 
 func (tx *Tx) setPairs(pairs [][]byte) {
 	for i := 0; i < len(pairs); i += 2 {
-		tx.set(pairs[i], stringValue(string(pairs[i+1])), 0)
+		tx.set(pairs[i], stringValue(pairs[i+1]), 0)
 	}
 }

@@ -46,11 +46,11 @@ func appendTo(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	if it == nil {
-		tx.set(c.Args[1], stringValue(string(c.Args[2])), 0)
+		tx.set(c.Args[1], stringValue(c.Args[2]), 0)
 		r.Int(int64(len(c.Args[2])))
 		return
 	}
-	tx.overwrite(it, it.val.Len(), c.Args[2], r)
+	tx.overwrite(it, it.value().Len(), c.Args[2], r)
 }
 
 // overwrite writes a part of a string and replies its new length.
@@ -58,9 +58,9 @@ func (tx *Tx) overwrite(it *item, off int, s []byte, r command.Reply) {
 	if !stringFits(int64(off), len(s), r) {
 		return
 	}
-	it = tx.change(it)
-	it.val.overwrite(off, s, tx.m.gen)
-	r.Int(int64(it.val.Len()))
+	v := it.value().overwrite(off, s, tx.m.gen)
+	tx.put(it, v)
+	r.Int(int64(v.Len()))
 }
 
 // stringFits checks the length of a string that a command is about to make.
@@ -79,7 +79,7 @@ func strlen(tx *Tx, c *command.Call, r command.Reply) {
 	case it == nil:
 		r.Int(0)
 	default:
-		r.Int(int64(it.val.Len()))
+		r.Int(int64(it.value().Len()))
 	}
 }
 
@@ -101,11 +101,10 @@ func setrange(tx *Tx, c *command.Call, r command.Reply) {
 	case len(s) == 0 && it == nil:
 		r.Int(0)
 	case len(s) == 0:
-		r.Int(int64(it.val.Len()))
+		r.Int(int64(it.value().Len()))
 	case !stringFits(off, len(s), r):
 	case it == nil:
-		v := rawValue("")
-		v.overwrite(int(off), s, tx.m.gen)
+		v := rawValue("").overwrite(int(off), s, tx.m.gen)
 		tx.set(c.Args[1], v, 0)
 		r.Int(int64(v.Len()))
 	default:
@@ -130,8 +129,8 @@ func getrange(tx *Tx, c *command.Call, r command.Reply) {
 		r.BulkString("")
 		return
 	}
-	from, to := byteRange(start, end, it.val.Len())
-	r.BulkString(it.val.Slice(from, to))
+	from, to := byteRange(start, end, it.value().Len())
+	r.BulkString(it.value().Slice(from, to))
 }
 
 // byteRange turns the first and last positions of GETRANGE, which count from the end where they are negative, into

@@ -161,7 +161,7 @@ func TestScanKeepsAHashTogether(t *testing.T) {
 	m := New()
 	ks := m.dbs[0]
 	for i := range 20 {
-		ks.put(uint64(5+i%2*4), &item{key: strconv.Itoa(i), val: stringValue("v")}, 0)
+		ks.put(uint64(5+i%2*4), newItem(strconv.Itoa(i), rawValue("v"), 0, 0))
 	}
 	tx := m.readTx(command.ReadOptions{})
 	tx.selectDB(0)

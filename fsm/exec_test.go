@@ -34,7 +34,7 @@ func panicking(t *testing.T, name string, half func(r command.Reply)) {
 	t.Cleanup(func() { executors[spec] = was })
 	executors[spec] = func(tx *Tx, c *command.Call, r command.Reply) {
 		half(r)
-		tx.set([]byte("trace"), stringValue("left"), 0)
+		tx.set([]byte("trace"), textValue("left"), 0)
 		panic("on purpose")
 	}
 }

@@ -212,7 +212,7 @@ func (fl *fleet) call(p *program) command.Call {
 	cells := 1
 	for _, key := range c.Args[1:3] {
 		if it := fl.leader.dbs[c.DB].get(fl.leader.cluster.hash.sum(key), key); it != nil {
-			cells *= it.val.Len()
+			cells *= it.value().Len()
 		}
 	}
 	if cells > lcsCellsMax/100 && cells <= lcsCellsMax {

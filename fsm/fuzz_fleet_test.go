@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"unsafe"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
 	"github.com/redoubtdb/redoubt/internal/respclient"
@@ -221,16 +222,19 @@ func (ks *keyspace) inconsistency() string {
 		chain := sortedChain(first)
 		keys += len(chain)
 		for i, it := range chain {
-			if it.expireAt != 0 {
+			if at := it.expireAt(); at != 0 {
 				deadlines++
-				if _, ok := ks.deadlines.Get(deadline{it.expireAt, hash, it.key}); !ok {
+				d, ok := ks.deadlines.Get(deadline{at, hash, it.key()})
+				if !ok {
 					what = "the deadline of a key is not in order"
+				} else if d.key != "" && unsafe.StringData(d.key) != unsafe.StringData(it.key()) {
+					what = "a deadline keeps an item that is no more"
 				}
 			}
-			if i > 0 && chain[i-1].key == it.key {
+			if i > 0 && chain[i-1].key() == it.key() {
 				what = "a key is there twice"
 			}
-			if b, ok := it.val.obj.(*blob); ok && (b.n <= blobBytesMin || len(b.chunks) != (b.n+chunkBytes-1)/chunkBytes) {
+			if b, ok := it.value().obj.(*blob); ok && (b.n <= blobBytesMin || len(b.chunks) != (b.n+chunkBytes-1)/chunkBytes) {
 				what = "a blob of the wrong size"
 			}
 		}

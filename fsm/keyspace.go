@@ -1,8 +1,6 @@
 package fsm
 
 import (
-	"sync/atomic"
-
 	"github.com/dchest/siphash"
 	"github.com/tidwall/btree"
 )
@@ -13,7 +11,7 @@ import (
 // make names collide; names that do are chained.
 //
 // Copying is O(1) (copy on write): a snapshot holds a copy while writes go on. Items that a copy may see are never
-// changed in place; see item.gen.
+// changed in place; see item.
 type keyspace struct {
 	items *btree.Map[uint64, *item]
 	// deadlines orders the keys that expire by (deadline, hash, name). It is rebuilt, not stored, by a restore.
@@ -21,23 +19,7 @@ type keyspace struct {
 	keys      int // number of keys, chained ones included
 }
 
-// item is a key and its value.
-type item struct {
-	key string
-	val value
-	// expireAt is a deadline in milliseconds of log time since 1970; 0: none.
-	expireAt int64
-	// version is the machine's modification counter when the item was last modified. WATCH compares it.
-	version uint64
-	// gen is the snapshot generation that the item was made in. An item of an older generation may be seen by a
-	// snapshot: it is cloned before a change.
-	gen uint32
-	// access is when the key was last used, in seconds of the local clock. It belongs to this node alone: it is in no
-	// snapshot and decides nothing that is replicated.
-	access atomic.Uint32
-	next   *item // the next key of the same hash
-}
-
+// deadline names a key that expires. Its name is the item's own, so that it costs no memory.
 type deadline struct {
 	at   int64
 	hash uint64
@@ -75,33 +57,41 @@ func (h hashKey) sum(key []byte) uint64 { return siphash.Hash(h.k0, h.k1, key) }
 
 func (ks *keyspace) get(hash uint64, key []byte) *item {
 	it, _ := ks.items.Get(hash)
-	for it != nil && it.key != string(key) {
-		it = it.next
+	for it != nil && it.key() != string(key) {
+		it = it.next()
 	}
 	return it
 }
 
-// put enters an item made in the current generation, replacing the one of the same name.
-func (ks *keyspace) put(hash uint64, it *item, gen uint32) {
-	it.next = nil
-	var old *item
+// put enters an item that has just been made, in the place of the one of the same name. It returns the item as it was
+// entered, which is another one if its hash is taken, and the one that it replaced.
+func (ks *keyspace) put(hash uint64, it *item) (entered, old *item) {
 	if prev, replaced := ks.items.Set(hash, it); replaced {
-		it.next, old = without(prev, it.key, gen)
+		var rest *item
+		if rest, old = without(prev, it.key(), it.gen); rest != nil {
+			it = it.linked(rest)
+			ks.items.Set(hash, it)
+		}
 	}
+	was := int64(0)
 	if old == nil {
 		ks.keys++
 	} else {
-		ks.dropDeadline(hash, old)
+		was = old.expireAt()
 	}
-	if it.expireAt != 0 {
-		ks.deadlines.Set(deadline{it.expireAt, hash, it.key})
-	}
+	ks.order(hash, it, was)
+	return it, old
 }
 
-// dropDeadline forgets the deadline of an item that is no more.
-func (ks *keyspace) dropDeadline(hash uint64, it *item) {
-	if it.expireAt != 0 {
-		ks.deadlines.Delete(deadline{it.expireAt, hash, it.key})
+// order enters the deadline of an item, in the place of the one that its name had before (0: none). An equal one is
+// entered anew, because its name is of an item that is no more.
+func (ks *keyspace) order(hash uint64, it *item, was int64) {
+	at := it.expireAt()
+	if was != 0 && was != at {
+		ks.deadlines.Delete(deadline{was, hash, it.key()})
+	}
+	if at != 0 {
+		ks.deadlines.Set(deadline{at, hash, it.key()})
 	}
 }
 
@@ -111,24 +101,17 @@ func without(first *item, key string, gen uint32) (rest, old *item) {
 	if first == nil {
 		return nil, nil
 	}
-	if first.key == key {
-		return first.next, first
+	if first.key() == key {
+		return first.next(), first
 	}
-	tail, old := without(first.next, key, gen)
+	tail, old := without(first.next(), key, gen)
 	if old == nil {
 		return first, nil
 	}
 	if first.gen != gen {
 		first = first.clone(gen)
 	}
-	first.next = tail
-	return first, old
-}
-
-func (it *item) clone(gen uint32) *item {
-	c := &item{key: it.key, val: it.val, expireAt: it.expireAt, version: it.version, gen: gen, next: it.next}
-	c.access.Store(it.access.Load())
-	return c
+	return first.linked(tail), old
 }
 
 func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
@@ -140,7 +123,9 @@ func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
 	if old == nil {
 		return
 	}
-	ks.dropDeadline(hash, old)
+	if at := old.expireAt(); at != 0 {
+		ks.deadlines.Delete(deadline{at, hash, key})
+	}
 	if rest == nil {
 		ks.items.Delete(hash)
 	} else {
@@ -149,38 +134,21 @@ func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
 	ks.keys--
 }
 
-// setDeadline changes the deadline of an item of the current generation.
-func (ks *keyspace) setDeadline(hash uint64, it *item, at int64) {
-	ks.dropDeadline(hash, it)
-	it.expireAt = at
-	if at != 0 {
-		ks.deadlines.Set(deadline{at, hash, it.key})
-	}
-}
-
-// writable returns the item called it.key in a form that may be changed: itself, or a clone put in its place where a
-// snapshot may see the original.
-func (ks *keyspace) writable(hash uint64, it *item, gen uint32) *item {
-	if it.gen == gen {
+// setDeadline changes the deadline of an item. It returns the item, or the copy that has taken its place.
+func (ks *keyspace) setDeadline(hash uint64, it *item, at int64, gen uint32) *item {
+	was := it.expireAt()
+	if it.gen != gen || !it.setDeadline(at) {
+		it, _ = ks.put(hash, it.remade(at, gen))
 		return it
 	}
-	c := it.clone(gen)
-	first, _ := ks.items.Get(hash)
-	if first == it {
-		ks.items.Set(hash, c)
-		return c
-	}
-	// A chained item: put it first, its order in the chain decides nothing.
-	rest, _ := without(first, it.key, gen)
-	c.next = rest
-	ks.items.Set(hash, c)
-	return c
+	ks.order(hash, it, was)
+	return it
 }
 
 // ascend walks the keys in hash order from a hash on; chained keys share theirs and come by name.
 func (ks *keyspace) ascend(from uint64, f func(hash uint64, it *item) bool) {
 	ks.items.Ascend(from, func(hash uint64, first *item) bool {
-		if first.next == nil {
+		if first.next() == nil {
 			return f(hash, first)
 		}
 		for _, it := range sortedChain(first) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,10 +36,15 @@ func (c *chains) step(val string) {
 	name := string(rune('a' + c.rng.Intn(8)))
 	hash := uint64(name[0]) % 3
 	at := int64(c.rng.Intn(4))
+	v := stringValue([]byte(val)) // an integer
+	if c.rng.Intn(2) == 0 {
+		val += strings.Repeat("x", c.rng.Intn(2)*inlineBytesMax)
+		v = rawValue(val)
+	}
 	it := c.ks.get(hash, []byte(name))
 	forget := func() {
 		if it != nil {
-			delete(c.deadlines, deadline{it.expireAt, hash, name})
+			delete(c.deadlines, deadline{it.expireAt(), hash, name})
 		}
 	}
 	note := func() {
@@ -55,15 +61,16 @@ func (c *chains) step(val string) {
 		forget()
 		delete(c.model, name)
 		c.ks.remove(hash, name, c.gen)
-	case op <= 5 && it != nil:
+	case op <= 4 && it != nil:
 		forget()
-		w := c.ks.writable(hash, it, c.gen)
-		w.val.str = val
-		c.ks.setDeadline(hash, w, at)
+		val = c.model[name]
+		c.ks.setDeadline(hash, it, at, c.gen)
 		note()
+	case op <= 6 && it != nil && it.gen == c.gen && it.setValue(v):
+		c.model[name] = val
 	default:
 		forget()
-		c.ks.put(hash, &item{key: name, val: value{str: val}, expireAt: at, gen: c.gen}, c.gen)
+		c.ks.put(hash, newItem(name, v, at, c.gen))
 		note()
 	}
 }
@@ -86,7 +93,7 @@ func contents(ks *keyspace) map[string]string {
 	out := map[string]string{}
 	ks.items.Scan(func(_ uint64, first *item) bool {
 		for it := range slices.Values(sortedChain(first)) {
-			out[it.key] = it.val.str
+			out[it.key()] = it.value().Text()
 		}
 		return true
 	})

@@ -44,7 +44,7 @@ func parseLCS(args [][]byte, r command.Reply) (o lcsOptions, ok bool) {
 // lcs is LCS: the longest common subsequence of two strings.
 func lcs(tx *Tx, c *command.Call, r command.Reply) {
 	a, b := tx.lookup(c.Args[1]), tx.lookup(c.Args[2])
-	if (a != nil && a.val.kind() != kindString) || (b != nil && b.val.kind() != kindString) {
+	if (a != nil && a.kind() != kindString) || (b != nil && b.kind() != kindString) {
 		r.Error("ERR The specified keys must contain string values")
 		return
 	}
@@ -54,10 +54,10 @@ func lcs(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	var va, vb value
 	if a != nil {
-		va = a.val
+		va = a.value()
 	}
 	if b != nil {
-		vb = b.val
+		vb = b.value()
 	}
 	// Asked before the strings are put together: each may have hundreds of megabytes, and readers run side by side.
 	if uint64(va.Len()+1)*uint64(vb.Len()+1) > lcsCellsMax {

@@ -9,9 +9,4 @@ import (
 // parseInt is command.ParseInt, under the name that executors use.
 func parseInt[S ~string | ~[]byte](s S) (int64, bool) { return command.ParseInt(s) }
 
-func isInteger(s string) bool {
-	_, ok := parseInt(s)
-	return ok
-}
-
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }

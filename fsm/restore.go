@@ -169,7 +169,7 @@ func (l *loader) keysRecord(payload []byte) error {
 		if d.bad {
 			return l.corrupt("key malformed")
 		}
-		ks.put(l.s.cluster.hash.sum([]byte(it.key)), it, 0)
+		ks.put(l.s.cluster.hash.sum(dataOf(it.key())), it)
 		l.keys++
 	}
 	return nil
@@ -223,10 +223,11 @@ func (d *decoder) bytes() []byte {
 }
 
 func (d *decoder) item() *item {
-	it := &item{key: string(d.bytes())}
+	key := textOf(d.bytes())
 	k, enc := kind(d.byte()), encoding(d.byte())
-	it.expireAt = int64(d.uvarint())
-	it.version = d.uvarint()
-	it.val = d.value(k, enc)
+	expireAt := int64(d.uvarint())
+	version := d.uvarint()
+	it := newItem(key, d.value(k, enc), expireAt, 0)
+	it.version = version
 	return it
 }

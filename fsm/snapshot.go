@@ -172,22 +172,23 @@ func (s *Snapshot) writeKeys(rw *recordWriter, db int, ks *keyspace) {
 // sortedChain lists keys of one hash by name: their order in memory depends on how a node came by them.
 func sortedChain(first *item) []*item {
 	chain := []*item{first}
-	for it := first.next; it != nil; it = it.next {
+	for it := first.next(); it != nil; it = it.next() {
 		chain = append(chain, it)
 	}
 	if len(chain) > 1 {
-		sort.Slice(chain, func(i, j int) bool { return chain[i].key < chain[j].key })
+		sort.Slice(chain, func(i, j int) bool { return chain[i].key() < chain[j].key() })
 	}
 	return chain
 }
 
 func appendItem(dst []byte, it *item) []byte {
-	dst = appendString(dst, it.key)
-	enc := it.val.savedEncoding()
-	dst = append(dst, byte(it.val.kind()), enc)
-	dst = binary.AppendUvarint(dst, uint64(it.expireAt))
+	dst = appendString(dst, it.key())
+	v := it.value()
+	enc := v.savedEncoding()
+	dst = append(dst, byte(v.kind()), enc)
+	dst = binary.AppendUvarint(dst, uint64(it.expireAt()))
 	dst = binary.AppendUvarint(dst, it.version)
-	return appendValue(dst, &it.val, enc)
+	return appendValue(dst, v, enc)
 }
 
 func appendString(dst []byte, s string) []byte {

@@ -18,7 +18,7 @@ const encHoles = 0x80
 var zeroText = strings.Repeat("\x00", chunkBytes)
 
 // appendValue encodes what a key holds, by its kind; enc is what savedEncoding says of it.
-func appendValue(dst []byte, v *value, enc byte) []byte {
+func appendValue(dst []byte, v value, enc byte) []byte {
 	if v.kind() != kindString {
 		panic("fsm: a kind without an encoding")
 	}
@@ -30,7 +30,7 @@ func appendValue(dst []byte, v *value, enc byte) []byte {
 }
 
 // savedEncoding is a value's encoding as a snapshot has it.
-func (v *value) savedEncoding() byte {
+func (v value) savedEncoding() byte {
 	if v.hasHole() {
 		return byte(v.enc) | encHoles
 	}
@@ -38,7 +38,7 @@ func (v *value) savedEncoding() byte {
 }
 
 // appendHoled writes the runs and holes of a string.
-func appendHoled(dst []byte, v *value) []byte {
+func appendHoled(dst []byte, v value) []byte {
 	hole, at := 0, 0
 	for at < v.Len() {
 		end := v.chunkEnd(at)
@@ -62,7 +62,7 @@ func appendHoled(dst []byte, v *value) []byte {
 }
 
 // hasHole reports whether a string is written with holes.
-func (v *value) hasHole() bool {
+func (v value) hasHole() bool {
 	if v.kind() != kindString || v.Len() <= blobBytesMin {
 		return false
 	}
@@ -75,15 +75,15 @@ func (v *value) hasHole() bool {
 }
 
 // chunkEnd is the end of the chunk that begins at at.
-func (v *value) chunkEnd(at int) int { return min(at+chunkBytes, v.Len()) }
+func (v value) chunkEnd(at int) int { return min(at+chunkBytes, v.Len()) }
 
 // zeroChunk reports whether the chunk that begins at at is all zeros.
-func (v *value) zeroChunk(at int) bool {
-	b, ok := v.obj.(*blob)
-	if !ok {
-		return v.str[at:v.chunkEnd(at)] == zeroText[:v.chunkEnd(at)-at]
+func (v value) zeroChunk(at int) bool {
+	if s, ok := v.flat(); ok {
+		end := v.chunkEnd(at)
+		return s[at:end] == zeroText[:end-at]
 	}
-	data := b.chunks[at/chunkBytes].data
+	data := v.obj.(*blob).chunks[at/chunkBytes].data
 	return data == nil || *data == zeros // behind the end there are zeros
 }
 
@@ -98,7 +98,13 @@ func (d *decoder) value(k kind, enc encoding) value {
 	case holes:
 		return value{obj: d.holed(), enc: enc}
 	}
-	return value{str: string(d.bytes()), enc: enc}
+	s := d.bytes() // newItem copies them
+	if enc == encInt {
+		n, ok := parseInt(s)
+		d.bad = d.bad || !ok
+		return intValue(n)
+	}
+	return value{str: textOf(s), enc: enc}
 }
 
 // holed decodes a string with holes. Memory grows with its runs and, far less, with its length, as it does in a machine

@@ -91,9 +91,8 @@ func TestHolesComeBack(t *testing.T) {
 		for at := 0; at < len(text); at += 1000 {
 			b.writeAt(at, text[at:min(at+1000, len(text))], 0)
 		}
-		it.val = value{obj: b, enc: it.val.enc}
-		if len(text) <= blobBytesMin {
-			it.val = value{str: text, enc: it.val.enc}
+		if len(text) > blobBytesMin {
+			it.setValue(value{obj: b, enc: it.enc})
 		}
 		data := written(t, whole)
 		if !bytes.Equal(data, written(t, chunked)) {
@@ -105,7 +104,7 @@ func TestHolesComeBack(t *testing.T) {
 			continue
 		}
 		back := r.dbs[0].get(r.cluster.hash.sum([]byte("k")), []byte("k"))
-		if back == nil || back.val.Text() != text || back.val.enc != encRaw {
+		if back == nil || back.value().Text() != text || back.enc != encRaw {
 			t.Errorf("%s: it came back as something else", name)
 		}
 		if !bytes.Equal(data, written(t, r)) {
@@ -128,9 +127,9 @@ func TestASparseStringCostsASnapshotLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	it := r.dbs[0].get(r.cluster.hash.sum([]byte("k")), []byte("k"))
-	b, ok := it.val.obj.(*blob)
+	b, ok := it.value().obj.(*blob)
 	if !ok || b.n != StringBytesMax {
-		t.Fatalf("%T of %d bytes", it.val.obj, it.val.Len())
+		t.Fatalf("%T of %d bytes", it.value().obj, it.value().Len())
 	}
 	filled := 0
 	for _, c := range b.chunks {
@@ -195,7 +194,7 @@ func TestMalformedHoles(t *testing.T) {
 		}
 	}
 	d := decoder{rest: []byte("\x01k\x00\x80\x00\x00\x80\x80\x04\x80\x80\x04\x00")}
-	if it := d.item(); d.bad || it.val.Len() != 1<<16 {
+	if it := d.item(); d.bad || it.value().Len() != 1<<16 {
 		t.Error("a string of nothing but a hole is refused")
 	}
 }

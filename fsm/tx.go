@@ -28,6 +28,11 @@ type Tx struct {
 	dirty   int // keys modified by the entry so far
 	// reads: the call is a read command whose lookups count as hits and misses on this node.
 	reads bool
+	// digits is where an integer is written for a reply.
+	digits [integerBytesMax]byte
+	// hashed is the key that was hashed last, and hash what came of it: a write looks its key up before it sets it.
+	hashed []byte
+	hash   uint64
 	tally
 }
 
@@ -49,7 +54,10 @@ func (tx *Tx) Rand() uint64 {
 	return z ^ (z >> 31)
 }
 
-func (it *item) expired(now int64) bool { return it.expireAt != 0 && it.expireAt <= now }
+func (it *item) expired(now int64) bool {
+	at := it.expireAt()
+	return at != 0 && at <= now
+}
 
 // lookup finds a key that is present in log time. In an entry it removes one that has expired.
 func (tx *Tx) lookup(key []byte) *item {
@@ -62,11 +70,11 @@ func (tx *Tx) lookup(key []byte) *item {
 
 // peek is lookup without noting the use of the key.
 func (tx *Tx) peek(key []byte) *item {
-	hash := tx.m.cluster.hash.sum(key)
+	hash := tx.hashOf(key)
 	it := tx.ks.get(hash, key)
 	if it != nil && !tx.present(it) {
 		if tx.write {
-			tx.expire(hash, it.key)
+			tx.expire(hash, it.key())
 		}
 		it = nil
 	}
@@ -78,13 +86,12 @@ func (tx *Tx) peek(key []byte) *item {
 
 // present reports whether an item counts as there. It removes nothing, so it may be asked in a walk.
 func (tx *Tx) present(it *item) bool {
-	switch {
-	case it.expireAt == 0:
+	switch at := it.expireAt(); {
+	case at == 0:
 		return true
-	case it.expireAt <= tx.now:
+	case at <= tx.now:
 		return false
-	}
-	if tx.strict && it.expireAt <= tx.clock {
+	case tx.strict && at <= tx.clock:
 		tx.late = true
 	}
 	return true
@@ -102,22 +109,34 @@ func (tx *Tx) set(key []byte, v value, expireAt int64) {
 		tx.setExpired(key)
 		return
 	}
-	hash := tx.m.cluster.hash.sum(key)
-	it := tx.ks.get(hash, key)
-	if it != nil && it.expired(tx.now) {
-		tx.expire(hash, it.key)
-		it = nil
-	}
-	if it != nil {
-		it = tx.ks.writable(hash, it, tx.m.gen)
-		it.val = v
-		if it.expireAt != expireAt {
-			tx.ks.setDeadline(hash, it, expireAt)
-		}
-		tx.modified(it)
+	hash := tx.hashOf(key)
+	if tx.setBig(hash, key, v, expireAt) {
 		return
 	}
-	tx.create(hash, &item{key: string(key), val: v, expireAt: expireAt})
+	it, old := tx.ks.put(hash, newItem(textOf(key), v, expireAt, tx.m.gen))
+	expired := old != nil && old.expired(tx.now)
+	if expired {
+		tx.expired++
+	}
+	tx.modified(it)
+	if old == nil || expired {
+		tx.m.born[bornBucket(hash, tx.db)] = it.version
+	}
+}
+
+// setBig is set where a value that does not fit into an item takes the place of another such: there is no need for a new
+// item. It is false where that is not so.
+func (tx *Tx) setBig(hash uint64, key []byte, v value, expireAt int64) bool {
+	if v.inline(len(key)) {
+		return false
+	}
+	it := tx.ks.get(hash, key)
+	if it == nil || it.gen != tx.m.gen || it.big() == nil || it.expired(tx.now) {
+		return false
+	}
+	it.setValue(v)
+	tx.modified(tx.ks.setDeadline(hash, it, expireAt, tx.m.gen))
+	return true
 }
 
 // setExpired is a set whose value expires in the same moment. To a WATCH the key has changed.
@@ -128,15 +147,7 @@ func (tx *Tx) setExpired(key []byte) {
 	}
 	tx.m.seq++
 	tx.dirty++
-	tx.m.born[bornBucket(tx.m.cluster.hash.sum(key), tx.db)] = tx.m.seq
-}
-
-// create enters a new key.
-func (tx *Tx) create(hash uint64, it *item) {
-	it.gen = tx.m.gen
-	tx.ks.put(hash, it, tx.m.gen)
-	tx.modified(it)
-	tx.m.born[bornBucket(hash, tx.db)] = it.version
+	tx.m.born[bornBucket(tx.hashOf(key), tx.db)] = tx.m.seq
 }
 
 // modified notes that an item has changed.
@@ -147,24 +158,32 @@ func (tx *Tx) modified(it *item) {
 	tx.dirty++
 }
 
-// change returns the present item it in a form that may be changed, and counts the change.
-func (tx *Tx) change(it *item) *item {
-	it = tx.ks.writable(tx.m.cluster.hash.sum([]byte(it.key)), it, tx.m.gen)
+// put gives a present key another value and leaves its deadline alone.
+func (tx *Tx) put(it *item, v value) {
+	if it.gen != tx.m.gen || !it.setValue(v) {
+		it, _ = tx.ks.put(tx.hashOf(dataOf(it.key())), newItem(it.key(), v, it.expireAt(), tx.m.gen))
+	}
 	tx.modified(it)
-	return it
 }
 
 // delete removes a present key.
 func (tx *Tx) delete(it *item) {
 	tx.m.seq++
 	tx.dirty++
-	tx.ks.remove(tx.m.cluster.hash.sum([]byte(it.key)), it.key, tx.m.gen)
+	tx.ks.remove(tx.hashOf(dataOf(it.key())), it.key(), tx.m.gen)
 }
 
 // expireAt sets or (0) clears the deadline of a present key. The change counts as a modification, as in Redis.
 func (tx *Tx) expireAt(it *item, at int64) {
-	it = tx.change(it)
-	tx.ks.setDeadline(tx.m.cluster.hash.sum([]byte(it.key)), it, at)
+	tx.modified(tx.ks.setDeadline(tx.hashOf(dataOf(it.key())), it, at, tx.m.gen))
+}
+
+// hashOf returns the hash of a key, which must not change while the Tx is in use.
+func (tx *Tx) hashOf(key []byte) uint64 {
+	if len(key) == 0 || len(key) != len(tx.hashed) || &key[0] != &tx.hashed[0] {
+		tx.hashed, tx.hash = key, tx.m.cluster.hash.sum(key)
+	}
+	return tx.hash
 }
 
 // panicked keeps what an executor's panic said, for the node's log.
