@@ -44,17 +44,21 @@ func Open(opts Options) (*Dir, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	guard := newGuard(opts)
+	defer guard.opening.watch(opts.Logger, opts.openTick)()
+	guard.opening.at(opts.Path)
 	if err := makeDir(opts.Path); err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
 	if err := checkForeign(opts.Path); err != nil {
 		return nil, err
 	}
+	guard.opening.at(filepath.Join(opts.Path, lockName))
 	lock, err := takeLock(opts.Path)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{opts: opts, guard: newGuard(opts), lock: lock, stop: make(chan struct{}), stopped: make(chan struct{})}
+	d := &Dir{opts: opts, guard: guard, lock: lock, stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := d.open(); err != nil {
 		d.guard.closed.Store(true)
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", opts.Path, err), d.release(true))
@@ -81,9 +85,11 @@ func makeDir(path string) error {
 
 // open fills d in. What it has set when it fails, release closes.
 func (d *Dir) open() error {
+	d.guard.opening.at(d.opts.Path)
 	if err := removeTemporary(d.opts.Path); err != nil {
 		return err
 	}
+	d.guard.opening.at(filepath.Join(d.opts.Path, identityName))
 	var err error
 	if d.id, err = loadIdentity(d.opts); err != nil {
 		return err
@@ -98,6 +104,7 @@ func (d *Dir) open() error {
 	if err := d.openLog(snap); err != nil {
 		return err
 	}
+	d.guard.opening.at(d.opts.Path)
 	if err := syncPath(d.opts.Path); err != nil {
 		return err
 	}
@@ -136,6 +143,7 @@ func (d *Dir) mustExist(path string) error {
 
 func (d *Dir) openStable(snap snapshotPoint) error {
 	path := filepath.Join(d.opts.Path, stableName)
+	d.guard.opening.at(path)
 	if err := d.mustExist(path); err != nil {
 		return err
 	}
@@ -164,6 +172,7 @@ func (d *Dir) openLog(snap snapshotPoint) error {
 		table = logBoltName
 	}
 	markPath := filepath.Join(d.opts.Path, markName)
+	d.guard.opening.at(markPath)
 	for _, path := range []string{markPath, filepath.Join(dir, table)} {
 		if err := d.mustExist(path); err != nil {
 			return err
@@ -180,6 +189,7 @@ func (d *Dir) openLog(snap snapshotPoint) error {
 	if s.mark, err = openMark(markPath); err != nil {
 		return err
 	}
+	d.guard.opening.at(dir)
 	if err := d.openRawLog(s, dir); err != nil {
 		return errors.Join(err, s.mark.close())
 	}

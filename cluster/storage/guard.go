@@ -43,9 +43,10 @@ type guard struct {
 	limit     time.Duration
 	base      time.Time
 
-	first  atomic.Pointer[error]
-	opened atomic.Bool // until then a failure is Open's to return, and OnFailure is not called
-	closed atomic.Bool
+	first   atomic.Pointer[error]
+	opening opening
+	opened  atomic.Bool // until then a failure is Open's to return, and OnFailure is not called
+	closed  atomic.Bool
 
 	// lost is the time in which this process did not run, as far as polls of stalled show it; polled is when the last was.
 	lost, polled atomic.Int64

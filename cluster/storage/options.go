@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/types"
 )
 
 // The kinds of log store.
@@ -15,7 +16,8 @@ const (
 	LogBoltDB = "boltdb"
 )
 
-// FsyncMode says when the log is forced to disk. Term, vote, identity and snapshots always are at once.
+// FsyncMode says when the log is forced to disk. Term, vote, identity and snapshots always are at once, and so are the
+// entries of the log that change who belongs to the cluster.
 type FsyncMode uint8
 
 const (
@@ -107,8 +109,11 @@ type Options struct {
 	// WrapLog is put around the raw log store, beneath checksums and guard: a seam for tests of faults. May be nil.
 	WrapLog func(raft.LogStore) raft.LogStore
 
-	// segmentBytes is raft-wal's segment size; tests lower it.
+	// segmentBytes is raft-wal's segment size; tests lower it. walFS is put around its file system, for tests of power cuts.
 	segmentBytes int
+	walFS        func(types.VFS) types.VFS
+	// openTick replaces the ticker of Open's watch.
+	openTick <-chan time.Time
 }
 
 // validate fills defaults in and refuses nonsense.

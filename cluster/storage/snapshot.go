@@ -65,6 +65,7 @@ func openSnapshots(o Options, g *guard) (*snapshotStore, snapshotPoint, error) {
 		guard: g, dir: filepath.Join(o.Path, snapshotsName), retain: o.SnapshotsRetain, floor: o.SnapshotRoom, logger: o.Logger,
 		bad: make(map[string]error),
 	}
+	g.opening.at(s.dir)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, snapshotPoint{}, err
 	}
@@ -95,6 +96,7 @@ func (s *snapshotStore) newest() (snapshotPoint, error) {
 		return snapshotPoint{}, err
 	}
 	for _, m := range metas {
+		s.guard.opening.at(filepath.Join(s.dir, m.ID))
 		_, f, err := s.openState(m.ID)
 		if err == nil {
 			return snapshotPoint{index: m.Index, term: m.Term}, f.Close()

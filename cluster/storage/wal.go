@@ -25,8 +25,12 @@ const (
 
 // openWAL opens raft-wal over our file layer and our table of segments. It panics on some damage: that is ErrDamaged.
 func openWAL(dir string, o Options, g *guard) (w *wal.WAL, files *walFiles, err error) {
+	fsys := types.VFS(walfs.New())
+	if o.walFS != nil {
+		fsys = o.walFS(fsys)
+	}
 	files = &walFiles{
-		VFS: walfs.New(), dir: dir, guard: g, lazy: o.Fsync != FsyncAlways, dirty: make(map[*walFile]struct{}),
+		VFS: fsys, dir: dir, guard: g, lazy: o.Fsync != FsyncAlways, dirty: make(map[*walFile]struct{}),
 	}
 	err = contain(func() error {
 		w, err = wal.Open(dir,
