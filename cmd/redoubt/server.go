@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redoubtdb/redoubt/cluster/storage"
+	"github.com/redoubtdb/redoubt/internal/collector"
 	"github.com/redoubtdb/redoubt/internal/config"
 )
 
@@ -80,6 +81,9 @@ func runServer(cfg *config.Config, warnings []config.Warning) error {
 	for _, text := range unservedWarnings(cfg) {
 		logs.slog.Warn(text)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go collector.Govern(ctx)
 	signals := make(chan os.Signal, 2)
 	s, err := startServer(cfg, logs)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)

@@ -23,7 +23,7 @@ var rules = []rule{
 	{"cluster/simtest", []string{"cluster", "fsm", "fsm/command", "transport"}}, // a helper of tests
 	{"resp", []string{"fsm/command", "resp/...", "internal/config", "internal/glob", "internal/splitargs"}},
 	{"resp/resptest", []string{"fsm/...", "resp", "internal/..."}}, // a helper of tests
-	{"cmd", []string{"cmd/...", "cluster", "cluster/storage", "fsm/...", "internal/config", "internal/respclient", "resp", "transport"}},
+	{"cmd", []string{"cmd/...", "cluster", "cluster/storage", "fsm/...", "internal/collector", "internal/config", "internal/respclient", "resp", "transport"}},
 	{"integration", []string{"integration/...", "internal/...", "fsm/command"}}, // sees the program from outside
 	{"internal", []string{"internal/...", "fsm/command"}},
 }
