@@ -44,7 +44,10 @@ func (a *applier) Apply(l *raft.Log) any { return a.ApplyBatch([]*raft.Log{l})[0
 // ApplyBatch implements raft.BatchingFSM: one hold of the lock for all entries that are committed, then the answers.
 func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
-	if a.poison() != nil {
+	if err := a.ready(logs); err != nil {
+		for i := range out {
+			out[i] = err
+		}
 		return out
 	}
 	batch := a.m.Begin()
@@ -69,6 +72,18 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 		a.advance(logs[len(logs)-1].Index)
 	}
 	return out
+}
+
+// ready waits until entries may be applied: raft calls them committed, but this disk may still be writing some.
+func (a *applier) ready(logs []*raft.Log) error {
+	if err := a.poison(); err != nil {
+		return err
+	}
+	err := a.n.logs.written(logs[len(logs)-1].Index)
+	if err != nil {
+		a.setPoison(err)
+	}
+	return err
 }
 
 func (a *applier) applyOne(batch fsm.Batch, l *raft.Log) error {
@@ -124,6 +139,13 @@ func (a *applier) advance(index uint64) {
 	}
 }
 
+// index is that of the last entry applied.
+func (a *applier) index() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.applied
+}
+
 // waitFor returns a channel that is closed once index is applied, and how to stop waiting.
 func (a *applier) waitFor(index uint64) (<-chan struct{}, func()) {
 	a.mu.Lock()
@@ -158,25 +180,3 @@ func (a *applier) Restore(rc io.ReadCloser) error {
 	a.advance(a.m.Index())
 	return nil
 }
-
-type snapshot struct {
-	s *fsm.Snapshot
-	n *Node
-}
-
-// Persist implements raft.FSMSnapshot.
-func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	if _, err := s.s.WriteTo(sink); err != nil {
-		_ = sink.Cancel()
-		return fmt.Errorf("write snapshot: %w", err)
-	}
-	if err := sink.Close(); err != nil {
-		return err
-	}
-	now := s.n.cfg.Clock.Now()
-	s.n.lastSnapshot.Store(&now)
-	return nil
-}
-
-// Release implements raft.FSMSnapshot.
-func (s *snapshot) Release() {}

@@ -65,7 +65,7 @@ func (n *Node) answerProbe(_ transport.Identity, _, dst []byte) ([]byte, error) 
 	if _, leader := n.raft.LeaderWithID(); leader != "" && n.raft.CurrentTerm() == p.term { // so it is this term's leader
 		p.contactAge = min(age, noContact)
 	}
-	p.lastIndex, p.applied, p.wallMillis = n.raft.LastIndex(), n.raft.AppliedIndex(), n.cfg.Clock.Now().UnixMilli()
+	p.lastIndex, p.applied, p.wallMillis = n.raft.LastIndex(), n.logs.limit(n.raft.AppliedIndex()), n.cfg.Clock.Now().UnixMilli()
 	return p.append(dst), nil
 }
 

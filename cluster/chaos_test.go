@@ -22,6 +22,9 @@ func TestChaos(t *testing.T) {
 			var counts simtest.Counts
 			var faults faultCount
 			opts := simtest.Options{Tune: smallLogs, Supervised: true, KeepBooks: true, OnFault: faults.add}
+			if seed/4%2 == 0 { // else a disk takes no time but where a fault says so
+				opts.DiskDelay = chaosDiskDelay
+			}
 			nodes, lists := 3+2*int(seed%2), [][]simtest.Fault{simtest.LinkFaults, simtest.NodeFaults}
 			if seed/2%2 == 0 {
 				lists = append(lists, memberFaults())
@@ -42,6 +45,10 @@ func TestChaos(t *testing.T) {
 		})
 	}
 }
+
+// chaosDiskDelay is as long as a message to another node and its answer may take: of a leader's disk and its followers'
+// either may be the first.
+const chaosDiskDelay = 4 * time.Millisecond
 
 // memberFaults are simtest's, but for those that the race detector would find raft's own race in.
 func memberFaults() []simtest.Fault {

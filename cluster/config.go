@@ -94,8 +94,8 @@ type Config struct {
 	WriteTimeout time.Duration
 	// StallLimit is how long one disk write may take before the node gives up. Default 10 s.
 	StallLimit time.Duration
-	// SnapshotThreshold (entries, default 65536), SnapshotInterval (how often it is looked at, default 20 s) and
-	// TrailingLogs (entries kept behind a snapshot for slow followers, default 32768).
+	// SnapshotThreshold (entries, default 65536, less a node's share: see stagger), SnapshotInterval (how often it is looked
+	// at, default 20 s) and TrailingLogs (entries kept behind a snapshot for slow followers, default 32768).
 	SnapshotThreshold, TrailingLogs uint64
 	SnapshotInterval                time.Duration
 
@@ -131,6 +131,24 @@ type Config struct {
 const StallLimitDefault = 10 * time.Second
 
 const entryBytesGreatest = 32 << 20
+
+// Limits of the writing of a snapshot; see pacedWriter.
+const (
+	// snapshotSlice is how long it works before it may rest, and snapshotRestFactor for how many times as long it rests
+	// then: three leave it a quarter of a core.
+	snapshotSlice      = time.Millisecond
+	snapshotRestFactor = 3
+	// snapshotRestMax bounds one rest: a slice that a slow disk made long costs no more. snapshotRestsMax bounds all of one
+	// snapshot, which takes so much longer at most.
+	snapshotRestMax  = 250 * time.Millisecond
+	snapshotRestsMax = 2 * time.Minute
+	// snapshotIdle is the time without clients after which it rests no longer.
+	snapshotIdle = time.Second
+	// snapshotPartBytes is the most that is written at once.
+	snapshotPartBytes = 64 << 10
+	// snapshotLogGrowthMax is how many bytes the log may grow meanwhile before it rests no longer.
+	snapshotLogGrowthMax = LogBytesGoal / 2
+)
 
 var errConfig = errors.New("cluster configuration")
 
@@ -202,7 +220,7 @@ func (c *Config) raftConfig() *raft.Config {
 	rc.CommitTimeout = c.Profile.Commit
 	// A message is one append of the follower's, and heartbeats wait behind it: full entries make it 8 MiB; docs/adr/0003.
 	rc.MaxAppendEntries = 32
-	rc.SnapshotThreshold = c.SnapshotThreshold
+	rc.SnapshotThreshold = stagger(c.SnapshotThreshold, c.NodeID)
 	rc.SnapshotInterval = c.SnapshotInterval
 	rc.TrailingLogs = c.TrailingLogs
 	rc.ShutdownOnRemove = false // a removed node says so and stays reachable for its operator

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/hashicorp/raft"
 )
@@ -22,16 +23,35 @@ import (
 // commit index and the end of its own log (raft.go, appendEntries), where a deposed leader has entries that nobody else
 // has; it would apply them. Leaders do send such messages: which entries to send is read before the commit index is.
 //
+// Anything while this node is still writing what it had stored as the leader when the message came (parallelLog): raft
+// answers for its whole log.
+//
 // Anything at all once the log store has failed: after a failed append raft's idea of the log may be wrong, and the next
 // message would act on it.
 type inbound struct {
 	n   *Node
 	in  <-chan raft.RPC
 	out chan raft.RPC
+	// handing is held shared by whoever hands a message to raft, from the look at n.broken until raft has it or not.
+	handing sync.RWMutex
 }
 
 func (n *Node) newInbound(in <-chan raft.RPC) *inbound {
 	return &inbound{n: n, in: in, out: make(chan raft.RPC)}
+}
+
+// handlerTransport is a transport that gives messages to a handler, on the goroutines that read them.
+type handlerTransport interface {
+	SetHandler(h func(raft.RPC))
+}
+
+// start begins to let messages pass.
+func (b *inbound) start() {
+	if t, ok := b.n.cfg.Transport.(handlerTransport); ok {
+		t.SetHandler(b.pass)
+		return
+	}
+	b.n.goOwned(b.run)
 }
 
 // run is a goroutine of the node's.
@@ -46,7 +66,13 @@ func (b *inbound) run() {
 	}
 }
 
+// pass may be called by several goroutines at once. It returns when raft has the message, or it was answered, or the
+// node closes.
 func (b *inbound) pass(rpc raft.RPC) {
+	if b.n.logs.catchUp() != nil {
+		rpc.Respond(nil, ErrFailed)
+		return
+	}
 	if req, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok && b.n.covers(req) {
 		b.decline(rpc, req)
 		return
@@ -58,18 +84,34 @@ func (b *inbound) pass(rpc raft.RPC) {
 	if req, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
 		limitCommit(req)
 	}
+	if !b.hand(rpc) {
+		rpc.Respond(nil, ErrFailed)
+	}
+}
+
+// hand returns false if the log store has failed.
+func (b *inbound) hand(rpc raft.RPC) bool {
+	b.handing.RLock()
+	defer b.handing.RUnlock()
 	select {
 	case <-b.n.broken:
-		rpc.Respond(nil, ErrFailed)
-		return
+		return false
 	default:
 	}
 	select {
 	case b.out <- rpc:
 	case <-b.n.broken:
-		rpc.Respond(nil, ErrFailed)
+		return false
 	case <-b.n.closing:
 	}
+	return true
+}
+
+// settle waits, once n.broken is closed, for those who had looked at it before: raft calls it from the write that has
+// failed, so none of them can hand it a message after that.
+func (b *inbound) settle() {
+	b.handing.Lock()
+	defer b.handing.Unlock()
 }
 
 // limitCommit lowers the commit index of a message to what the message verifies.
@@ -108,7 +150,7 @@ func (b *inbound) decline(rpc raft.RPC, req *raft.InstallSnapshotRequest) {
 // checkLogEnd stops a node whose raft believes in entries that its log does not have: a snapshot that conflicted with the
 // end of the log was installed (hashicorp/raft #697). Started again, it finds the log as it is and goes on.
 func (n *Node) checkLogEnd() {
-	last, err := n.cfg.Storage.Log().LastIndex()
+	last, err := n.logs.LastIndex()
 	if err != nil {
 		return
 	}

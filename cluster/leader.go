@@ -128,12 +128,14 @@ func (n *Node) endLead(l *lead) {
 	}
 }
 
+// genesis is how the cluster begins. It keeps an id that the storage has: with syncs once a second, or none, a power cut can
+// take this entry from all nodes, but not what they have noted of it.
 func (n *Node) genesis() fsm.Genesis {
-	return fsm.Genesis{
-		ClusterID: fmt.Sprintf("%016x%016x", n.cfg.Entropy(), n.cfg.Entropy()),
-		HashKey0:  n.cfg.Entropy(), HashKey1: n.cfg.Entropy(),
-		Databases: n.cfg.Databases,
+	id := n.cfg.Storage.ClusterID()
+	if id == "" {
+		id = fmt.Sprintf("%016x%016x", n.cfg.Entropy(), n.cfg.Entropy())
 	}
+	return fsm.Genesis{ClusterID: id, HashKey0: n.cfg.Entropy(), HashKey1: n.cfg.Entropy(), Databases: n.cfg.Databases}
 }
 
 // applyJSON puts an entry of the cluster's own into the log, stamped now, and waits until it is applied here.
@@ -159,7 +161,12 @@ func (n *Node) applyRaw(kind fsm.EntryKind, body []byte, stamp int64) error {
 // wait is the deadline that raft's futures do not have.
 func (n *Node) wait(f raft.Future) error {
 	done := make(chan error, 1)
-	onEnd(f, func(err error) { done <- err })
+	onEnd(f, func(err error) {
+		if applied, is := f.(raft.ApplyFuture); is && err == nil {
+			err, _ = applied.Response().(error) // raft was done with it, and it could not be applied
+		}
+		done <- err
+	})
 	t := time.NewTimer(n.cfg.WriteTimeout)
 	defer t.Stop()
 	select {

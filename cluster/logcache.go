@@ -21,7 +21,7 @@ type logCache struct {
 
 const (
 	logCacheEntries  = 1024
-	logCacheBytesMax = 64 << 20
+	logCacheBytesMax = 16 << 20 // two messages to a follower of the largest kind; what is older comes from the disk
 )
 
 func newLogCache(s raft.LogStore) *logCache { return &logCache{LogStore: s} }

@@ -11,7 +11,7 @@ import (
 // differ a thousandfold in size, so bytes are looked after here: a snapshot is taken early when the log has grown large,
 // and fewer entries are kept behind it when they are large.
 const (
-	// LogBytesGoal is the size of the log on disk, in bytes, past which a snapshot is taken.
+	// LogBytesGoal is the size of the log on disk, in bytes, past which a snapshot is taken; less a node's share, see stagger.
 	LogBytesGoal = 512 << 20
 	// TrailingBytesGoal is how many bytes of log are kept behind a snapshot, for followers that were away for a moment.
 	TrailingBytesGoal = 128 << 20
@@ -61,7 +61,7 @@ func (n *Node) boundLog(bytes int64) {
 			n.log.Warn("could not set how much log is kept", "err", err)
 		}
 	}
-	if bytes < LogBytesGoal || n.raft.AppliedIndex() <= n.snapshotIndex()+trailing {
+	if bytes < int64(stagger(LogBytesGoal, n.cfg.NodeID)) || n.raft.AppliedIndex() <= n.snapshotIndex()+trailing {
 		return
 	}
 	if err := n.Snapshot(); err != nil && !errors.Is(err, raft.ErrRaftShutdown) {
@@ -71,3 +71,17 @@ func (n *Node) boundLog(bytes int64) {
 
 // differs reports a change worth a reload: by more than a quarter.
 func differs(a, b uint64) bool { return a > b+b/4 || b > a+a/4 }
+
+// stagger is a threshold for snapshots, less a share of up to a half that is the node's own: the logs of all nodes grow
+// alike, and they would write their snapshots at the same moment, ever again. The share is a hash of the node's id; ids that
+// differ in their last character alone, as those of one cluster mostly do, are far apart (multiples of the golden ratio).
+func stagger(threshold uint64, nodeID string) uint64 {
+	const steps = 1 << 16
+	h := uint64(0)
+	for _, c := range []byte(nodeID) {
+		h = h*31 + uint64(c)
+	}
+	share := h * 0x9E3779B97F4A7C15 >> 48 // of steps
+	half := threshold / 2
+	return threshold - half/steps*share - half%steps*share/steps
+}

@@ -25,6 +25,7 @@ type Node struct {
 	machine *fsm.Machine
 	applier *applier
 	inbound *inbound
+	logs    *parallelLog // what raft has for its log
 
 	proposer  *proposer
 	reader    *reader
@@ -70,7 +71,8 @@ type Node struct {
 	closed     bool
 	fatalOnce  sync.Once
 	stopOnce   sync.Once
-	stopped    raft.Future // of raft.Shutdown; set by stopOnce
+	stopping   chan struct{} // closed when raft's shutdown begins
+	stopped    raft.Future   // of raft.Shutdown; set by stopOnce
 	failed     atomic.Pointer[error]
 	started    time.Time
 }
@@ -83,7 +85,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.NodeID), machine: fsm.New(), origin: cfg.Entropy() | 1,
-		notify: make(chan bool, 1), failing: make(chan struct{}), broken: make(chan struct{}), closing: make(chan struct{}), membership: make(chan struct{}, 1), started: cfg.Clock.Now(),
+		notify: make(chan bool, 1), failing: make(chan struct{}), broken: make(chan struct{}), closing: make(chan struct{}), stopping: make(chan struct{}), membership: make(chan struct{}, 1), started: cfg.Clock.Now(),
 	}
 	n.applier = newApplier(n, n.machine)
 	n.proposer = newProposer(n)
@@ -98,7 +100,8 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.handleCalls()
-	n.goOwned(n.inbound.run)
+	n.inbound.start()
+	n.goOwned(n.logs.run)
 	n.goOwned(n.proposer.run)
 	n.goOwned(n.watchLeadership)
 	n.goOwned(n.keep)
@@ -113,10 +116,9 @@ func Open(cfg Config) (*Node, error) {
 }
 
 func (n *Node) startRaft() (err error) {
-	// A log that does not follow its snapshot makes hashicorp/raft panic while it starts (#697).
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: log and snapshot do not fit together (%v); remove the node from the cluster, empty its data directory and join again", ErrFailed, p)
+			err = startPanic(p)
 		}
 	}()
 	rc := n.cfg.raftConfig()
@@ -139,16 +141,29 @@ func (n *Node) startRaft() (err error) {
 		// Raft remembers its vote across a restart, but not that it knew a leader.
 		time.Sleep(n.cfg.Profile.Heartbeat)
 	}
-	guarded := guardedTransport{peerTransport: n.cfg.Transport.(peerTransport), transferLimit: n.cfg.Profile.Election, run: n.goOwned}
+	var started atomic.Pointer[raft.Raft] // raft's main loop asks before NewRaft has returned
+	leads := func() bool { r := started.Load(); return r != nil && r.State() == raft.Leader }
+	n.logs = newParallelLog(s.Log(), leads, n.logFailed)
+	guarded := guardedTransport{logs: n.logs, peerTransport: n.cfg.Transport.(peerTransport), transferLimit: n.cfg.Profile.Election, run: n.goOwned}
 	n.inbound = n.newInbound(guarded.peerTransport.Consumer())
 	guarded.inbound = n.inbound
-	logs := newLogCache(s.Log())
+	logs := newLogCache(n.logs)
 	logs.onError = n.breakOff
 	n.raft, err = raft.NewRaft(rc, n.applier, logs, s.Stable(), s.Snapshots(), guarded)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	started.Store(n.raft)
 	return nil
+}
+
+// startPanic is the error for what hashicorp/raft panics with while it starts: a log that does not follow its snapshot
+// (#697), or a read or write that failed, as that of its first term.
+func startPanic(p any) error {
+	if cause, ok := p.(error); ok && errors.Is(cause, raft.ErrLogNotFound) {
+		return fmt.Errorf("%w: log and snapshot do not fit together (%w); remove the node from the cluster, empty its data directory and join again", ErrFailed, cause)
+	}
+	return fmt.Errorf("%w: raft can't start: %v", ErrFailed, p)
 }
 
 func (n *Node) handleCalls() {
@@ -185,6 +200,7 @@ func (n *Node) Close() error {
 		n.reader.close()
 		n.leaveRaft() // raft waits for its exchanges with other nodes; those to unreachable ones would take their time outs
 		err := n.stopRaft().Error()
+		n.logs.stop()
 		close(n.closing)
 		if err != nil {
 			n.log.Error("raft did not stop cleanly", "err", err)
@@ -209,11 +225,17 @@ func (n *Node) Shutdown(ctx context.Context) error {
 }
 
 // breakOff keeps further messages from raft; see inbound.
-func (n *Node) breakOff() { n.brokenOnce.Do(func() { close(n.broken) }) }
+func (n *Node) breakOff() {
+	n.brokenOnce.Do(func() {
+		close(n.broken)
+		n.inbound.settle()
+	})
+}
 
 // stopRaft begins raft's shutdown, or returns the one that was begun.
 func (n *Node) stopRaft() raft.Future {
 	n.stopOnce.Do(func() {
+		close(n.stopping)
 		n.stopped = n.raft.Shutdown()
 		if t, ok := n.cfg.Transport.(interface{ Release() }); ok { // raft waits for its messages, also for those to dead nodes
 			t.Release()
@@ -238,11 +260,18 @@ func (n *Node) fatal(err error) {
 	n.fatalOnce.Do(func() {
 		n.failed.Store(&err)
 		n.log.Error("this node stops", "err", err)
+		n.logs.fail(err)
 		n.proposer.close(ErrFailed)
 		n.proposer.overdue(n.cfg.Clock.Now().Add(time.Hour), err)
 		close(n.failing)
 		n.cfg.OnFatal(err)
 	})
+}
+
+// logFailed is what the log calls when a write has failed that raft did not wait for.
+func (n *Node) logFailed(err error) {
+	n.breakOff()
+	n.fatal(fmt.Errorf("%w: the log: %w", ErrFailed, err))
 }
 
 // StorageFailed is what the storage calls on its first error: the node must not lead, vote or acknowledge on it.

@@ -2,14 +2,15 @@ package cluster
 
 import (
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
 )
 
 // peerTransport is what a node needs of its raft transport. Without WithPreVote raft would turn pre-votes off and say
-// nothing; without WithClose a node that has failed could not leave its group.
+// nothing; without WithClose a node that has failed could not leave its group. And what no type says: AppendEntries and
+// Close of its pipelines must not wait for raft to take answers, since raft stops taking them at the first refusal
+// (transport.appendPipeline says what would hang).
 type peerTransport interface {
 	raft.Transport
 	raft.WithPreVote
@@ -21,19 +22,12 @@ func isPeerTransport(t raft.Transport) bool {
 	return ok
 }
 
-// guardedTransport keeps raft from waiting for ever for another node, in two places.
-//
-// Pipelines: raft's pipelined replication (v1.7.3, replication.go) stops reading a pipeline's answers at the first refusal, while
-// its sender may be about to send once more. The transport's reader then waits for somebody to take the next answer, the
-// sender waits for the reader, and nobody is left to close the pipeline: the follower gets no more entries for the rest
-// of the term although heartbeats go on, a transfer to it hangs for ever, and so does raft's shutdown. So answers are
-// always taken here.
-//
-// Leadership transfers: raft refuses all writes until the message to the target was answered, although it has given the
-// transfer up long before (raft.go, leaderLoop, where it waits for doneCh). So the answer is waited for no longer than
-// transferLimit here.
+// guardedTransport has raft hear what inbound lets pass, and keeps it from waiting for ever in leadership transfers: raft
+// refuses all writes until the message to the target was answered, although it has given the transfer up long before
+// (raft.go, leaderLoop, where it waits for doneCh). So the answer is waited for no longer than transferLimit here.
 type guardedTransport struct {
 	peerTransport
+	logs          *parallelLog // see parallelsend.go
 	transferLimit time.Duration
 	run           func(f func()) // starts a goroutine that the node's Close waits for
 	inbound       *inbound
@@ -62,56 +56,5 @@ func (t guardedTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress
 		return err
 	case <-limit.C:
 		return errTransferLimit
-	}
-}
-
-// AppendEntriesPipeline implements raft.Transport.
-func (t guardedTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
-	p, err := t.peerTransport.AppendEntriesPipeline(id, target)
-	if err != nil {
-		return nil, err
-	}
-	d := &drainedPipeline{AppendPipeline: p, answers: make(chan raft.AppendFuture), stop: make(chan struct{}), ended: make(chan struct{})}
-	go d.run()
-	return d, nil
-}
-
-// drainedPipeline is a pipeline whose answers wait in memory. There are few: raft sends one at a time, and stops sending
-// soon after it has stopped reading. Raft, its owner, closes it.
-type drainedPipeline struct {
-	raft.AppendPipeline
-	answers   chan raft.AppendFuture
-	stop      chan struct{}
-	ended     chan struct{}
-	closeOnce sync.Once
-}
-
-// Consumer implements raft.AppendPipeline.
-func (d *drainedPipeline) Consumer() <-chan raft.AppendFuture { return d.answers }
-
-// Close implements raft.AppendPipeline.
-func (d *drainedPipeline) Close() error {
-	d.closeOnce.Do(func() { close(d.stop) })
-	<-d.ended
-	return d.AppendPipeline.Close()
-}
-
-func (d *drainedPipeline) run() {
-	defer close(d.ended)
-	var waiting []raft.AppendFuture
-	for {
-		var out chan<- raft.AppendFuture
-		var first raft.AppendFuture
-		if len(waiting) > 0 {
-			out, first = d.answers, waiting[0]
-		}
-		select {
-		case f := <-d.AppendPipeline.Consumer():
-			waiting = append(waiting, f)
-		case out <- first:
-			waiting = waiting[1:]
-		case <-d.stop:
-			return
-		}
 	}
 }

@@ -44,7 +44,7 @@ func (n *Node) Status() NodeStatus {
 	st := NodeStatus{
 		ID: n.cfg.NodeID, RaftAddr: n.cfg.RaftAddr, RespAddr: n.cfg.RespAddr, Version: n.cfg.Version,
 		State: n.stateName(), Term: n.raft.CurrentTerm(), LeaderID: string(leaderID),
-		CommitIndex: n.raft.CommitIndex(), AppliedIndex: n.machine.Index(), LastIndex: n.raft.LastIndex(),
+		CommitIndex: n.logs.limit(n.raft.CommitIndex()), AppliedIndex: n.machine.Index(), LastIndex: n.raft.LastIndex(),
 		UptimeSeconds: int64(now.Sub(n.started) / time.Second), ClusterID: n.cfg.Storage.ClusterID(),
 		ClockMillis: now.UnixMilli(), LastContactMillis: -1,
 	}

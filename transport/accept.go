@@ -70,11 +70,14 @@ func (t *Transport) receive(raw net.Conn, place *list.Element) {
 		_ = raw.Close() // likewise
 		return
 	}
-	if s.purpose == purposeRaft {
+	switch s.purpose {
+	case purposeRaft:
 		t.handToRaft(s)
-		return
+	case purposeAppend:
+		t.handAppends(s)
+	default:
+		t.serveCalls(s)
 	}
-	t.serveCalls(s)
 }
 
 // welcome runs the accepting side's handshakes. The stream may be there although there is an error too: it was

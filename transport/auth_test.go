@@ -140,8 +140,8 @@ func TestOtherVersionIsTold(t *testing.T) {
 func scripted(t *testing.T, acceptor func(c net.Conn)) error {
 	t.Helper()
 	here, there := net.Pipe()
-	_ = here.SetDeadline(time.Now().Add(5 * time.Second))
-	_ = there.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = here.SetDeadline(time.Now().Add(patience))
+	_ = there.SetDeadline(time.Now().Add(patience))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

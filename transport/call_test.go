@@ -139,18 +139,17 @@ func TestTimeouts(t *testing.T) {
 	begin := time.Now()
 	_, _, err := a.Call(context.Background(), b.Addr(), methodBlock, nil)
 	wantErr(t, err, ErrTimeout, "")
-	if d := time.Since(begin); d < 30*time.Millisecond || d > 5*time.Second || !MaybeSent(err) {
+	if d := time.Since(begin); d < 30*time.Millisecond || !MaybeSent(err) {
 		t.Errorf("after %v: %v", d, err)
 	}
 	// Deadlines out of order, the later one first.
-	order := make(chan int, 2)
-	a.Go(b.Addr(), methodBlock, nil, time.Now().Add(150*time.Millisecond), func([]byte, Identity, error) { order <- 2 })
-	a.Go(b.Addr(), methodBlock, nil, time.Now().Add(20*time.Millisecond), func([]byte, Identity, error) { order <- 1 })
-	if x, y := <-order, <-order; x != 1 || y != 2 {
-		t.Error("order", x, y)
-	}
-	b.unblock() // late answers find nobody and do no harm
-	if _, err := a.echo(b.Addr(), "after"); err != nil {
+	late, soon := make(chan error, 1), make(chan error, 1)
+	begin = time.Now()
+	a.Go(b.Addr(), methodBlock, nil, begin.Add(patience), func(_ []byte, _ Identity, err error) { late <- err })
+	a.Go(b.Addr(), methodBlock, nil, begin.Add(20*time.Millisecond), func(_ []byte, _ Identity, err error) { soon <- err })
+	wantErr(t, <-soon, ErrTimeout, "")
+	b.unblock() // answers of calls that have ended find nobody and do no harm
+	if err := <-late; err != nil {
 		t.Error(err)
 	}
 }
@@ -237,7 +236,7 @@ func TestCloseDuringDial(t *testing.T) {
 }
 
 func TestBackoffFailsFastAndRecovers(t *testing.T) {
-	a, b := startNode(t, "a"), startNode(t, "b")
+	a, b := startNode(t, "a"), startNode(t, "b", listenAgain)
 	addr := b.Addr()
 	_ = b.Close()
 	_, err := a.echo(addr, "hi")

@@ -1,6 +1,6 @@
-// Package transport carries bytes between nodes: one TCP port a node, on it the streams of hashicorp/raft and
-// multiplexed node-to-node calls, every connection mutually authenticated before the first byte reaches either. It
-// knows nothing of the state machine, the cluster or the Redis protocol.
+// Package transport carries bytes between nodes: one TCP port a node, on it the streams of hashicorp/raft (log entries on
+// streams and in an encoding of their own) and multiplexed node-to-node calls, every connection mutually authenticated
+// before the first byte reaches either. It knows nothing of the state machine, the cluster or the Redis protocol.
 //
 // # Who may connect
 //
@@ -21,10 +21,10 @@
 //	  | ---- proof (dialer's role label) -----------------> |   the acceptor proves nothing before this one holds
 //	  | <--- proof (acceptor's role label), accept -------- |   ... and its Verify has said yes
 //	  | ---- accept --------------------------------------> |   after the dialer's Verify
-//	  |      raft stream, or frames of calls                |
+//	  |      raft stream, append stream, frames of calls    |
 //
 // Every message after the prefix is `type u8, length u16 LE, body`; either side may send a refusal (code u8, text)
-// instead and close. See handshake.go and frame.go for the drawings.
+// instead and close. See handshake.go, frame.go and appendwrite.go for the drawings.
 //
 // # Concurrency
 //

@@ -137,11 +137,20 @@ func (r *frameReader) payload(n int) ([]byte, error) {
 }
 
 func (r *frameReader) large(n int) ([]byte, error) {
-	b := make([]byte, min(n, largeStepBytes))
+	b, err := readGrowing(r.br, n, largeStepBytes)
+	if err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return b, nil
+}
+
+// readGrowing reads n bytes into memory of their own, which is claimed in steps.
+func readGrowing(r io.Reader, n, firstStep int) ([]byte, error) {
+	b := make([]byte, min(n, firstStep))
 	for done := 0; ; {
-		m, err := io.ReadFull(r.br, b[done:])
+		m, err := io.ReadFull(r, b[done:])
 		if done += m; err != nil {
-			return nil, io.ErrUnexpectedEOF
+			return nil, err
 		}
 		if done == n {
 			return b, nil

@@ -52,8 +52,9 @@ const (
 
 // Purposes of a connection.
 const (
-	purposeRaft  = 1
-	purposeCalls = 2
+	purposeRaft   = 1
+	purposeCalls  = 2
+	purposeAppend = 3
 )
 
 // Refusal codes, and the sentinels that they stand for.
@@ -99,7 +100,7 @@ func parseHello(b []byte) (hello, error) {
 	}
 	h.hasSecret = b[0]&flagSecret != 0
 	h.purpose = b[1]
-	if h.purpose != purposeRaft && h.purpose != purposeCalls {
+	if h.purpose < purposeRaft || h.purpose > purposeAppend {
 		return h, fmt.Errorf("%w: unknown purpose %d", ErrProtocol, h.purpose)
 	}
 	copy(h.nonce[:], b[2:])

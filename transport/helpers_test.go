@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +41,9 @@ func startNode(t testing.TB, id string, tweak ...func(*Config)) *node {
 		Listen: "127.0.0.1:0",
 		Secret: []byte("correct horse"),
 		// Long, for megabytes under the race detector on a busy machine.
-		CallTimeout: 30 * time.Second,
-		Self:        func() Identity { return Identity{ClusterID: "c1", NodeID: id, Instance: "i-" + id} },
-		Logger:      slog.New(slog.NewTextHandler(n.log, nil)),
+		CallTimeout: patience, HandshakeTimeout: patience,
+		Self:   func() Identity { return Identity{ClusterID: "c1", NodeID: id, Instance: "i-" + id} },
+		Logger: slog.New(slog.NewTextHandler(n.log, nil)),
 	}
 	for _, f := range tweak {
 		f(&cfg)
@@ -96,10 +98,13 @@ func (n *node) conns() (pending, inbound int) {
 	return n.pending.Len(), n.inbound
 }
 
+// patience is how long anything may take that must come about, on a busy machine too.
+const patience = 30 * time.Second
+
 // eventually polls for a state that no event announces.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); {
+	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
@@ -122,6 +127,20 @@ func shortHandshake(c *Config)            { c.HandshakeTimeout = 50 * time.Milli
 func verify(err error) func(*Config) {
 	return func(c *Config) { c.Verify = func(Identity) error { return err } }
 }
+
+// listenAgain has a node listen on a port below those that the system gives to outgoing connections, so that it is free
+// for another node once this one has gone.
+func listenAgain(c *Config) {
+	const first, last = 11000, 12000
+	for range last - first {
+		c.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))
+		if l, err := net.Listen("tcp", c.Listen); err == nil {
+			_ = l.Close()
+			return
+		}
+	}
+}
+
 func callsMax(n int) func(*Config) { return func(c *Config) { c.CallsMax = n } }
 func rawDial(t *testing.T, n *node) net.Conn {
 	t.Helper()
@@ -130,7 +149,7 @@ func rawDial(t *testing.T, n *node) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 

@@ -19,6 +19,7 @@ type raftLayer struct {
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	once     sync.Once
+	appends  func(*stream) // serves an append stream until it ends; nil: there are none. t.mu guards it
 }
 
 // RaftLayer returns the open raft layer, or opens one. There is one at a time; after its Close the next call opens
@@ -53,6 +54,28 @@ func (t *Transport) handToRaft(s *stream) {
 	}
 }
 
+// handAppends serves an inbound append stream on the calling goroutine.
+func (t *Transport) handAppends(s *stream) {
+	t.mu.Lock()
+	var serve func(*stream)
+	if l := t.layer; l != nil && l.ctx.Err() == nil {
+		serve = l.appends
+	}
+	t.mu.Unlock()
+	if serve == nil {
+		t.cfg.Logger.Warn("closed an append stream that nobody serves", "peer", s.peer.NodeID)
+		_ = s.Close() // nobody relies on it
+		return
+	}
+	serve(s)
+}
+
+func (l *raftLayer) serveAppends(f func(*stream)) {
+	l.t.mu.Lock()
+	defer l.t.mu.Unlock()
+	l.appends = f
+}
+
 // Accept waits for the next inbound raft stream.
 func (l *raftLayer) Accept() (net.Conn, error) {
 	if l.ctx.Err() != nil {
@@ -68,10 +91,18 @@ func (l *raftLayer) Accept() (net.Conn, error) {
 
 // Dial connects to a peer's raft.
 func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	s, err := l.dial(address, purposeRaft, timeout)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (l *raftLayer) dial(address raft.ServerAddress, purpose byte, timeout time.Duration) (*stream, error) {
 	if timeout <= 0 {
 		timeout = l.t.cfg.HandshakeTimeout
 	}
-	s, err := l.t.dial(l.ctx, string(address), purposeRaft, timeout)
+	s, err := l.t.dial(l.ctx, string(address), purpose, timeout)
 	if l.ctx.Err() != nil {
 		if err == nil {
 			_ = s.Close() // registered too late for Close to see it, perhaps
@@ -84,7 +115,7 @@ func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net
 	return s, nil
 }
 
-// Close ends Accept and Dial and closes every raft stream, in both directions.
+// Close ends Accept and Dial and closes every raft and append stream, in both directions.
 func (l *raftLayer) Close() error {
 	l.once.Do(func() {
 		t := l.t
@@ -95,7 +126,7 @@ func (l *raftLayer) Close() error {
 		}
 		var streams []*stream
 		for s := range t.streams {
-			if s.purpose == purposeRaft {
+			if s.purpose != purposeCalls {
 				streams = append(streams, s)
 			}
 		}

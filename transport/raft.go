@@ -30,10 +30,17 @@ type RaftOptions struct {
 }
 
 // RaftTransport is raft's network transport over the authenticated streams of a Transport, without its heartbeat fast
-// path, and with patience for peers that can't be reached (hold.go).
+// path, with patience for peers that can't be reached (hold.go), and with pipelines of its own (append.go).
 type RaftTransport struct {
 	*raft.NetworkTransport
 	holder
+	layer       *raftLayer
+	timeout     time.Duration
+	inFlightMax int
+
+	consumer chan raft.RPC
+	handler  func(raft.RPC) // once handled is closed
+	handled  chan struct{}
 }
 
 // NewRaftTransport opens the raft layer of t and starts raft's transport on it. Close ends both, and leaves t open for
@@ -48,15 +55,65 @@ func NewRaftTransport(t *Transport, opts RaftOptions) *RaftTransport {
 	if opts.Logger == nil {
 		opts.Logger = hclog.NewNullLogger()
 	}
+	if opts.MaxRPCsInFlight == 0 {
+		opts.MaxRPCsInFlight = raft.DefaultMaxRPCsInFlight
+	}
+	layer := t.RaftLayer().(*raftLayer)
 	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:                t.RaftLayer(),
+		Stream:                layer,
 		MaxPool:               opts.MaxPool,
 		MaxRPCsInFlight:       opts.MaxRPCsInFlight,
 		Timeout:               opts.Timeout,
 		ServerAddressProvider: opts.AddressProvider,
 		Logger:                opts.Logger,
 	})
-	return &RaftTransport{NetworkTransport: network, holder: holder{released: make(chan struct{})}}
+	r := &RaftTransport{
+		NetworkTransport: network, holder: holder{released: make(chan struct{})},
+		layer: layer, timeout: opts.Timeout, inFlightMax: opts.MaxRPCsInFlight,
+		consumer: make(chan raft.RPC), handled: make(chan struct{}),
+	}
+	t.spawn(r.forward)
+	layer.serveAppends(r.serveAppends)
+	return r
+}
+
+// SetHandler has every message from a peer given to h instead of Consumer, on the goroutine that has read it: each
+// append stream has one, all else shares one. h must see to it that the message is answered, may wait for raft, and must
+// return once raft and its owner have stopped, for Transport.Close waits for it. To be called once at most.
+func (r *RaftTransport) SetHandler(h func(raft.RPC)) {
+	r.handler = h
+	close(r.handled)
+}
+
+// Consumer implements raft.Transport.
+func (r *RaftTransport) Consumer() <-chan raft.RPC { return r.consumer }
+
+// forward is a goroutine of the transport's: it takes what raft's own transport has received.
+func (r *RaftTransport) forward() {
+	for {
+		select {
+		case rpc := <-r.NetworkTransport.Consumer():
+			r.deliver(rpc)
+		case <-r.layer.ctx.Done():
+			return
+		}
+	}
+}
+
+// deliver gives a message to the handler, or to whoever consumes.
+func (r *RaftTransport) deliver(rpc raft.RPC) {
+	select {
+	case <-r.handled:
+		r.handler(rpc)
+		return
+	default:
+	}
+	select {
+	case r.consumer <- rpc:
+	case <-r.handled:
+		r.handler(rpc)
+	case <-r.layer.ctx.Done():
+	}
 }
 
 // SetHeartbeatHandler does nothing, so that heartbeats pass raft's main loop like every other message. The fast path

@@ -16,7 +16,7 @@ import (
 func TestRaftLayerYieldsAuthenticatedStreams(t *testing.T) {
 	a, b := startNode(t, "a"), startNode(t, "b")
 	layer := b.RaftLayer()
-	out, err := a.RaftLayer().Dial(raft.ServerAddress(layer.Addr().String()), time.Second)
+	out, err := a.RaftLayer().Dial(raft.ServerAddress(layer.Addr().String()), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestRaftLayerYieldsAuthenticatedStreams(t *testing.T) {
 
 func TestRaftStreamWithoutALayerIsClosed(t *testing.T) {
 	a, b := startNode(t, "a"), startNode(t, "b")
-	c, err := a.RaftLayer().Dial(raft.ServerAddress(b.Addr()), time.Second)
+	c, err := a.RaftLayer().Dial(raft.ServerAddress(b.Addr()), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,8 @@ func TestRaftClusterOverTheTransport(t *testing.T) {
 		tr := NewRaftTransport(n.Transport, RaftOptions{Timeout: time.Second, Logger: hclog.NewNullLogger()})
 		cfg := raft.DefaultConfig()
 		cfg.LocalID, cfg.Logger = raft.ServerID(id), hclog.NewNullLogger()
-		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 150*time.Millisecond, 150*time.Millisecond, 100*time.Millisecond
+		const silence = 400 * time.Millisecond
+		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = silence, silence, silence
 		store := raft.NewInmemStore()
 		r, err := raft.NewRaft(cfg, &raft.MockFSM{}, store, store, raft.NewInmemSnapshotStore(), tr)
 		if err != nil {

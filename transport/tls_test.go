@@ -169,8 +169,8 @@ func TestTLSFilesMissing(t *testing.T) {
 // The same secret, but the proofs pass through somebody who ends TLS on both sides: the sessions differ.
 func TestProofsAreBoundToTheTLSSession(t *testing.T) {
 	here, there := net.Pipe()
-	_ = here.SetDeadline(time.Now().Add(5 * time.Second))
-	_ = there.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = here.SetDeadline(time.Now().Add(patience))
+	_ = there.SetDeadline(time.Now().Add(patience))
 	yes := func(Identity) error { return nil }
 	accepted := make(chan error, 1)
 	go func() {

@@ -241,7 +241,7 @@ func (t *Transport) introduce(ctx context.Context, s *stream, addr string) (*str
 
 // settle ends the handshake's deadline and gives the connection what its purpose needs.
 func (s *stream) settle() error {
-	if tc, ok := s.raw.(*net.TCPConn); ok && s.purpose == purposeRaft {
+	if tc, ok := s.raw.(*net.TCPConn); ok && s.purpose != purposeCalls {
 		setUnackedTimeout(tc, unackedTimeoutRaft)
 	}
 	return s.raw.SetDeadline(time.Time{})

@@ -83,7 +83,7 @@ func (b *Bare) start(first bool) {
 		b.conf.Tune(c)
 	}
 	b.ep = &endpoint{
-		ledger: b.s.ledger, id: b.ID, addr: b.ID, timeout: b.s.opts.RaftTimeout, book: cluster.NewAddressBook(), clock: &Clock{},
+		ledger: b.s.ledger, disk: b.disk, id: b.ID, addr: b.ID, timeout: b.s.opts.RaftTimeout, book: cluster.NewAddressBook(), clock: &Clock{},
 		verify:   func(transport.Identity) error { return nil },
 		identity: func() transport.Identity { return transport.Identity{NodeID: b.ID} },
 	}

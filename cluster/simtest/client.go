@@ -68,8 +68,9 @@ func (m *Member) propose(fill func(*command.Proposal)) *Pending {
 	r := &Reply{}
 	w := &Pending{proc: m.process(), prop: command.NewProposal(r), reply: r}
 	fill(w.prop)
-	if w.proc != nil {
-		w.proc.node.Propose(w.prop)
+	if p := w.proc; p != nil {
+		w.prop.Ended = func() { p.acknowledged(w.prop); w.prop.Done <- struct{}{} }
+		p.node.Propose(w.prop)
 	}
 	return w
 }

@@ -34,15 +34,16 @@ type Disk struct {
 	instance   string
 	clusterID  string
 
-	free      uint64 // bytes of room; 0: more than enough
-	delayMax  time.Duration
-	lazy      bool
-	hang      chan struct{} // writes wait until it is closed
-	failNext  bool
-	failed    bool
-	orphan    bool // the process was killed: nothing matters any more
-	onFailure func(error)
-	busy      []*change // in the order of their beginning
+	free       uint64        // bytes of room; 0: more than enough
+	delayMax   time.Duration // of a write; delayLeast is what SetDelay can't go below
+	delayLeast time.Duration
+	lazy       bool
+	hang       chan struct{} // writes wait until it is closed
+	failNext   bool
+	failed     bool
+	orphan     bool // the process was killed: nothing matters any more
+	onFailure  func(error)
+	busy       []*change // in the order of their beginning
 }
 
 // change is one write. do takes effect on a disk that it is given; the lock is held. part does as much of it as a crash
@@ -70,7 +71,7 @@ func (d *Disk) fork() *Disk {
 		f.stable[k] = v
 	}
 	f.snapshots, f.snapSerial, f.clusterID = slices.Clone(d.snapshots), d.snapSerial, d.clusterID
-	f.free, f.delayMax, f.lazy = d.free, d.delayMax, d.lazy
+	f.free, f.delayMax, f.delayLeast, f.lazy = d.free, d.delayMax, d.delayLeast, d.lazy
 	d.orphan = true
 	if whole { // else what was written after is gone, too
 		for _, c := range d.busy[:d.rng.IntN(len(d.busy)+1)] {
@@ -84,11 +85,11 @@ func (d *Disk) fork() *Disk {
 	return f
 }
 
-// SetDelay makes each write take up to most.
+// SetDelay makes each write take up to most, or Options.DiskDelay where that is longer.
 func (d *Disk) SetDelay(most time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.delayMax = most
+	d.delayMax = max(most, d.delayLeast)
 }
 
 // Lazy makes StoreLogs return before its entries are synced: a disk, or a store, that lies. Nothing syncs them but a
@@ -146,6 +147,7 @@ func (d *Disk) run(c *change) error {
 	if delay > 0 {
 		time.Sleep(delay)
 	}
+	d.ledger.before()
 	fail, err := d.commit(c)
 	if fail != nil {
 		fail(err)

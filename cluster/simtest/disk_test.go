@@ -152,13 +152,42 @@ func TestLedger(t *testing.T) {
 	entry := func(index, term uint64, data string) *raft.Log {
 		return &raft.Log{Index: index, Term: term, Data: []byte(data)}
 	}
+	sent := func(term uint64, entries ...*raft.Log) *raft.AppendEntriesRequest {
+		return &raft.AppendEntriesRequest{Term: term, Entries: entries}
+	}
 	tests := []struct {
 		name   string
 		broken bool
 		do     func(l *ledger)
 	}{
-		{"a leader", false, func(l *ledger) { l.leads(1, "a"); l.leads(1, "a"); l.leads(2, "b") }},
-		{"two leaders", true, func(l *ledger) { l.leads(1, "a"); l.leads(1, "b") }},
+		{"a leader", false, func(l *ledger) { l.sends("a", sent(1)); l.sends("a", sent(1)); l.sends("b", sent(2)) }},
+		{"two leaders", true, func(l *ledger) { l.sends("a", sent(1)); l.sends("b", sent(1)) }},
+		{"sent before it is stored", false, func(l *ledger) {
+			l.sends("a", sent(1, entry(1, 1, "x")))
+			l.stored("b", extent{}, []*raft.Log{entry(1, 1, "x")})
+			l.stored("a", extent{}, []*raft.Log{entry(1, 1, "x")})
+		}},
+		{"stored before it is sent", false, func(l *ledger) {
+			l.stored("a", extent{}, []*raft.Log{entry(1, 1, "x")})
+			l.sends("a", sent(1, entry(1, 1, "x")))
+			l.stored("b", extent{}, []*raft.Log{entry(1, 1, "x")})
+		}},
+		{"a follower's own entry", true, func(l *ledger) {
+			l.sends("a", sent(1, entry(1, 1, "x")))
+			l.stored("b", extent{}, []*raft.Log{entry(1, 1, "x"), entry(2, 1, "y")})
+		}},
+		{"an entry of a term that another leads", true, func(l *ledger) {
+			l.sends("a", sent(1))
+			l.stored("b", extent{}, []*raft.Log{entry(1, 1, "x")})
+		}},
+		{"a leader of a term that another made entries of", true, func(l *ledger) {
+			l.stored("b", extent{}, []*raft.Log{entry(1, 1, "x")})
+			l.sends("a", sent(1))
+		}},
+		{"sent after another entry", true, func(l *ledger) {
+			l.stored("a", extent{}, []*raft.Log{entry(1, 1, "x"), entry(2, 2, "y")})
+			l.sends("a", &raft.AppendEntriesRequest{Term: 2, PrevLogEntry: 1, PrevLogTerm: 2, Entries: []*raft.Log{entry(2, 2, "y")}})
+		}},
 		{"equal logs", false, func(l *ledger) {
 			l.stored("a", extent{}, []*raft.Log{entry(1, 1, "x"), entry(2, 1, "y")})
 			l.stored("b", extent{}, []*raft.Log{entry(2, 1, "y")})
@@ -184,6 +213,44 @@ func TestLedger(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			broken := false
 			tt.do(newLedger(func(string, ...any) { broken = true }))
+			if broken != tt.broken {
+				t.Errorf("a violation was noted: %v", broken)
+			}
+		})
+	}
+}
+
+// TestAnswersForWhatIsSynced: who says that it has an entry has it on its disk, in the log or in a snapshot.
+func TestAnswersForWhatIsSynced(t *testing.T) {
+	for name, tt := range map[string]struct {
+		store  func(d *Disk) error
+		broken bool
+	}{
+		"synced":            {func(d *Disk) error { return d.Log().StoreLogs(run(1, 2, 1)) }, false},
+		"synced, truncated": {func(d *Disk) error { return errors.Join(d.Log().StoreLogs(run(1, 2, 1)), d.Log().DeleteRange(2, 2)) }, false},
+		"written":           {func(d *Disk) error { return diskLog{d}.StoreUnsynced(run(1, 2, 1)) }, true},
+		"another term":      {func(d *Disk) error { return d.Log().StoreLogs(run(1, 2, 2)) }, true},
+		"in a snapshot": {func(d *Disk) error {
+			sink, _ := d.Snapshots().Create(1, 2, 1, raft.Configuration{}, 1, nil)
+			return sink.Close()
+		}, false},
+		"behind a snapshot": {func(d *Disk) error {
+			sink, _ := d.Snapshots().Create(1, 1, 1, raft.Configuration{}, 1, nil)
+			return sink.Close()
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, broken := testDisk(1), false
+			d.ledger.note = func(string, ...any) { broken = true }
+			if err := tt.store(d); err != nil {
+				t.Fatal(err)
+			}
+			e := &endpoint{disk: d, ledger: d.ledger}
+			e.answered(&raft.AppendEntriesRequest{Entries: run(2, 2, 1)}, &raft.AppendEntriesResponse{})
+			if broken {
+				t.Error("a refusal is no answer for an entry")
+			}
+			e.answered(&raft.AppendEntriesRequest{PrevLogEntry: 2, PrevLogTerm: 1}, &raft.AppendEntriesResponse{Success: true})
 			if broken != tt.broken {
 				t.Errorf("a violation was noted: %v", broken)
 			}

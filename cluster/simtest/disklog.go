@@ -175,7 +175,7 @@ func (l diskLog) StoreLog(e *raft.Log) error { return l.StoreLogs([]*raft.Log{e}
 func (l diskLog) StoreLogs(logs []*raft.Log) error {
 	return l.append(logs, func(d *Disk) {
 		if !d.lazy {
-			d.log.sync(len(d.log.unsynced))
+			d.syncLog(len(d.log.unsynced))
 		}
 	})
 }
@@ -199,8 +199,18 @@ func (l diskLog) append(logs []*raft.Log, then func(*Disk)) error {
 		left := w.torn(d.rng)
 		d.ledger.stored(d.owner, d.log.extent, left.entries)
 		_ = d.log.write(left)
-		d.log.sync(len(d.log.unsynced))
+		d.syncLog(len(d.log.unsynced))
 	}})
+}
+
+// syncLog makes the first n of the log's unsynced writes safe. The caller holds mu.
+func (d *Disk) syncLog(n int) {
+	if !d.orphan {
+		for _, w := range d.log.unsynced[:n] {
+			d.ledger.synced(d.instance, w.entries)
+		}
+	}
+	d.log.sync(n)
 }
 
 // Sync makes safe what had been written when it was called.
@@ -209,7 +219,7 @@ func (l diskLog) Sync() error {
 	n := len(l.d.log.unsynced)
 	l.d.mu.Unlock()
 	return l.d.write("a log sync", func(d *Disk) error {
-		d.log.sync(min(n, len(d.log.unsynced))) // another Sync may have been quicker
+		d.syncLog(min(n, len(d.log.unsynced))) // another Sync may have been quicker
 		return nil
 	})
 }
@@ -219,7 +229,7 @@ func (l diskLog) DeleteRange(least, most uint64) error {
 	return l.d.write("a log truncation", func(d *Disk) error {
 		err := d.log.write(logWrite{least: least, most: most})
 		if !d.lazy {
-			d.log.sync(len(d.log.unsynced))
+			d.syncLog(len(d.log.unsynced))
 		}
 		return err
 	})

@@ -20,8 +20,9 @@
 //     so that its goroutines end. A process that ends by itself is started again if Options.Supervised says so.
 //
 // What is checked, in every run that a Sim makes (ledger.go): one leader a term; one entry at an index and term in all
-// logs, written by that term's leader first, after the same entry everywhere; one entry applied at an index; equal
-// digests of the state machines at equal indexes; and by synctest that no goroutine is left. A violation fails the test
+// logs, written or sent by that term's leader first, after the same entry everywhere; one entry applied at an index; what
+// is applied anywhere, or acknowledged, is by then synced by a majority; who says that it has an entry has synced it
+// (safe.go); equal digests of the state machines at equal indexes; and by synctest that no goroutine is left. A violation fails the test
 // and prints what led to it. What clients saw is checked by the tests (History, and the workload in package cluster's
 // tests).
 //

@@ -15,18 +15,23 @@ import (
 // agree. Safe for concurrent use.
 type ledger struct {
 	note func(format string, args ...any) // takes a violation
+	// before is called before any disk changes: what has been applied until then must be safe on the disks as they are.
+	before func()
 
 	mu      sync.Mutex
 	leaders map[uint64]string // by term
-	authors map[uint64]string // by term: whose log its entries are seen in first
+	authors map[uint64]string // by term: in whose messages or log its entries are seen first
 	stands  map[place]standing
 	applied map[uint64]witness // by index: the term
 	digests map[uint64]witness // by index: the digest
 	counts  Counts
+	safeTo  uint64 // up to here entries have been found safe, see Sim.checkApplied
 }
 
 // Counts says how much a run has checked: an invariant that was never put to the test proves nothing.
-type Counts struct{ Terms, Entries, Applied, Digests, DigestPairs, Installs, Crashes, Fatal, Duplicates int }
+type Counts struct {
+	Terms, Entries, Applied, Safe, Answers, Digests, DigestPairs, Installs, Crashes, Fatal, Duplicates int
+}
 
 // place is where an entry stands: there is one entry for an index and a term.
 type place struct{ index, term uint64 }
@@ -35,6 +40,7 @@ type place struct{ index, term uint64 }
 type standing struct {
 	sum, before uint64
 	who         string
+	synced      []string // instances of the disks that have synced it at any time
 }
 
 type witness struct {
@@ -45,20 +51,33 @@ type witness struct {
 
 func newLedger(note func(string, ...any)) *ledger {
 	return &ledger{
-		note: note, leaders: make(map[uint64]string), authors: make(map[uint64]string), stands: make(map[place]standing),
+		note: note, before: func() {}, leaders: make(map[uint64]string), authors: make(map[uint64]string), stands: make(map[place]standing),
 		applied: make(map[uint64]witness), digests: make(map[uint64]witness),
 	}
 }
 
-// leads: who sends entries in a term is its leader (Raft's Election Safety).
-func (l *ledger) leads(term uint64, who string) {
+// sends: who sends entries in a term is its leader (Raft's Election Safety). What it sends it need not have on its disk yet
+// (Raft thesis, section 10.2.1), but it is as much a part of its log as what is there (Log Matching).
+func (l *ledger) sends(who string, req *raft.AppendEntriesRequest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.leadsLocked(who, req.Term)
+	before := req.PrevLogTerm
+	for _, e := range req.Entries {
+		l.standsLocked(who, e, before)
+		before = e.Term
+	}
+}
+
+func (l *ledger) leadsLocked(who string, term uint64) {
 	switch other := l.leaders[term]; other {
 	case who:
 	case "":
 		l.leaders[term] = who
 		l.counts.Terms++
+		if author := l.authors[term]; author != "" && author != who {
+			l.note("%s leads term %d, of which %s has made entries", who, term, author)
+		}
 	default:
 		l.note("two leaders of term %d: %s and %s", term, other, who)
 	}
@@ -81,7 +100,7 @@ func (l *ledger) stored(who string, log extent, entries []*raft.Log) {
 }
 
 func (l *ledger) standsLocked(who string, e *raft.Log, before uint64) {
-	at, now := place{e.Index, e.Term}, standing{entrySum(e), before, who}
+	at, now := place{e.Index, e.Term}, standing{sum: entrySum(e), before: before, who: who}
 	old, known := l.stands[at]
 	if !known {
 		l.stands[at] = now
@@ -90,7 +109,7 @@ func (l *ledger) standsLocked(who string, e *raft.Log, before uint64) {
 		return
 	}
 	if old.sum != now.sum {
-		l.note("two entries at index %d of term %d: in the logs of %s and %s", e.Index, e.Term, old.who, who)
+		l.note("two entries at index %d of term %d: of %s and %s", e.Index, e.Term, old.who, who)
 	}
 	if old.before != 0 && before != 0 && old.before != before {
 		l.note("the entry at index %d of term %d follows term %d at %s and term %d at %s",
@@ -102,11 +121,14 @@ func (l *ledger) standsLocked(who string, e *raft.Log, before uint64) {
 	}
 }
 
-// authorLocked: only a term's leader makes entries of it, and it writes them before it sends them.
+// authorLocked: only a term's leader makes entries of it. Nobody else has one before its leader has sent it.
 func (l *ledger) authorLocked(who string, e *raft.Log) {
-	switch author := l.authors[e.Term]; author {
-	case who:
-	case "":
+	author := l.authors[e.Term]
+	if author == "" {
+		author = l.leaders[e.Term]
+	}
+	switch author {
+	case who, "":
 		l.authors[e.Term] = who
 	default:
 		l.note("the entry at index %d of term %d comes from %s; others of that term from %s", e.Index, e.Term, who, author)
@@ -208,7 +230,7 @@ func (s *Sim) lookAt(p *process, after uint64) uint64 {
 }
 
 func (c Counts) String() string {
-	return fmt.Sprintf("%d terms, %d entries, %d applied, %d digests (%d compared), %d installs, %d crashes, "+
-		"%d ends by themselves, %d duplicates",
-		c.Terms, c.Entries, c.Applied, c.Digests, c.DigestPairs, c.Installs, c.Crashes, c.Fatal, c.Duplicates)
+	return fmt.Sprintf("%d terms, %d entries, %d applied, %d looks at what is safe, %d answers, %d digests (%d compared), "+
+		"%d installs, %d crashes, %d ends by themselves, %d duplicates",
+		c.Terms, c.Entries, c.Applied, c.Safe, c.Answers, c.Digests, c.DigestPairs, c.Installs, c.Crashes, c.Fatal, c.Duplicates)
 }

@@ -89,6 +89,7 @@ func (m *Member) Move(suffix string) {
 // Wipe replaces the disk by an empty one with another instance, and forgets Bootstrap: it would begin a second cluster.
 // The member must be down.
 func (m *Member) Wipe() {
+	m.sim.checkApplied()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Bootstrap = false
@@ -147,7 +148,7 @@ func (p *process) listen() error {
 		disk.ledger = newLedger(m.sim.trace.violation) // a cluster of its own
 	}
 	p.ep = &endpoint{
-		ledger: disk.ledger, id: m.ID, addr: m.raftAddr, timeout: m.sim.opts.RaftTimeout, book: p.book, verify: p.verify, clock: m.Clock,
+		ledger: disk.ledger, disk: disk, id: m.ID, addr: m.raftAddr, timeout: m.sim.opts.RaftTimeout, book: p.book, verify: p.verify, clock: m.Clock,
 		identity: func() transport.Identity {
 			return transport.Identity{NodeID: m.ID, ClusterID: disk.ClusterID(), Instance: disk.Instance()}
 		},
@@ -227,6 +228,7 @@ func (p *process) onFatal(err error) {
 // end ends a process that can't go on, unless it was killed before.
 func (p *process) end(err error) bool {
 	m := p.m
+	m.sim.checkApplied()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fatal = err
@@ -239,6 +241,7 @@ func (p *process) end(err error) bool {
 
 // Crash kills the process, if one runs.
 func (m *Member) Crash() {
+	m.sim.checkApplied()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.proc != nil {

@@ -201,6 +201,7 @@ func sleep(d time.Duration, limit <-chan time.Time, stop <-chan struct{}) error 
 type endpoint struct {
 	net      *Network
 	ledger   *ledger // of its cluster
+	disk     *Disk
 	id, addr string
 	identity func() transport.Identity
 	verify   func(peer transport.Identity) error

@@ -54,7 +54,7 @@ func (e *endpoint) resolve(id raft.ServerID, addr raft.ServerAddress) string {
 }
 
 func (t raftTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	t.e.ledger.leads(args.Term, t.e.id)
+	t.e.ledger.sends(t.e.id, args)
 	return call(t.e, id, target, args, nil, resp)
 }
 
@@ -123,7 +123,7 @@ func call[R any](e *endpoint, id raft.ServerID, target raft.ServerAddress, cmd a
 	if err != nil {
 		return err
 	}
-	out, err := e.await(to, answers, t.C)
+	out, err := e.await(to, cmd, answers, t.C)
 	if err != nil {
 		return err
 	}
@@ -203,12 +203,13 @@ func isHeartbeat(a *raft.AppendEntriesRequest) bool {
 }
 
 // await brings the answer back.
-func (e *endpoint) await(to *endpoint, answers <-chan raft.RPCResponse, limit <-chan time.Time) (any, error) {
+func (e *endpoint) await(to *endpoint, cmd any, answers <-chan raft.RPCResponse, limit <-chan time.Time) (any, error) {
 	select {
 	case a := <-answers:
 		if to.isStopped() {
 			return nil, errRefused // the process ended before the answer was sent
 		}
+		to.answered(cmd, a.Response)
 		if err := e.net.travel(to, e, limit); err != nil {
 			return nil, err
 		}
@@ -266,7 +267,7 @@ func (t raftTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serve
 	p := &pipeline{
 		e: t.e, id: id, target: target,
 		sends: make(chan *pipelined, pipelineDepth), waits: make(chan *pipelined, pipelineDepth),
-		done: make(chan raft.AppendFuture, pipelineDepth), stop: make(chan struct{}),
+		done: make(chan raft.AppendFuture, 16*pipelineDepth), stop: make(chan struct{}),
 	}
 	t.e.net.run(p.send)
 	t.e.net.run(p.receive)
@@ -290,7 +291,7 @@ func (p *pipeline) send() {
 		select {
 		case f := <-p.sends:
 			if broken == nil {
-				p.e.ledger.leads(f.req.Term, p.e.id)
+				p.e.ledger.sends(p.e.id, f.req)
 				f.to, f.answers, broken = p.e.deliver(p.e.resolve(p.id, p.target), f.req, nil, f.limit.C)
 			}
 			f.err = broken
@@ -315,7 +316,7 @@ func (p *pipeline) receive() {
 			}
 			if broken == nil {
 				var out any
-				if out, broken = p.e.await(f.to, f.answers, f.limit.C); broken == nil {
+				if out, broken = p.e.await(f.to, f.req, f.answers, f.limit.C); broken == nil {
 					*f.resp = *out.(*raft.AppendEntriesResponse)
 				}
 			}
@@ -324,7 +325,8 @@ func (p *pipeline) receive() {
 			close(f.ended)
 			select {
 			case p.done <- f:
-			case <-p.stop:
+			default: // raft takes answers no more, and must not be waited for
+				_ = p.Close()
 				return
 			}
 		case <-p.stop:

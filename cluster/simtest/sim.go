@@ -35,6 +35,8 @@ type Options struct {
 	RaftTimeout time.Duration
 	// KeepFailed leaves a process running that reported a fatal error. By default it ends, as cmd/redoubt does.
 	KeepFailed bool
+	// DiskDelay makes every write to a disk take up to so long, as Disk.SetDelay does.
+	DiskDelay time.Duration
 	// OnFault is told of each fault that Trouble makes.
 	OnFault func(name string)
 	// FastHeartbeats gives raft the fast path for heartbeats that our transport takes away (hashicorp/raft #695).
@@ -116,6 +118,7 @@ func newSim(t testing.TB, seed uint64, opts Options) *Sim {
 		T: t, opts: opts, rng: rand.New(rand.NewPCG(seed, 2)), trace: &trace{}, looked: make(chan struct{}),
 	}
 	s.ledger = newLedger(s.trace.violation)
+	s.ledger.before = s.checkApplied
 	s.Net = newNetwork(seed, s.ledger)
 	s.Net.run(func() { s.look(s.looked) })
 	return s
@@ -228,7 +231,9 @@ func (s *Sim) begins(m *Member) bool {
 }
 
 func (s *Sim) newDisk(owner string) *Disk {
-	return newDisk(owner, fmt.Sprintf("%016x", s.entropy()), rand.New(rand.NewPCG(s.entropy(), 3)), s.ledger)
+	d := newDisk(owner, fmt.Sprintf("%016x", s.entropy()), rand.New(rand.NewPCG(s.entropy(), 3)), s.ledger)
+	d.delayLeast, d.delayMax = s.opts.DiskDelay, s.opts.DiskDelay
+	return d
 }
 
 // Start makes a cluster of n voters called n1, n2...
