@@ -56,7 +56,7 @@ func BenchmarkWriter(b *testing.B) {
 		"bulk":   func(w *Writer) { w.Bulk(value) },
 		"int":    func(w *Writer) { w.Int(123456) },
 		"double": func(w *Writer) { w.Double(3.14) },
-		"error":  func(w *Writer) { w.Error("ERR syntax error"); _ = w.TakeErrors() },
+		"error":  func(w *Writer) { w.Error("ERR syntax error") },
 	} {
 		b.Run(name, func(b *testing.B) {
 			w := NewWriter()

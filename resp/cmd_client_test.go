@@ -13,7 +13,7 @@ import (
 	"github.com/redoubtdb/redoubt/resp/resptest"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // text sends a command and returns its reply as text; an error reply has a minus in front.
 func text(t *testing.T, c *respclient.Conn, args ...string) string {

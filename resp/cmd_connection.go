@@ -124,19 +124,24 @@ func auth(c *conn, args [][]byte) {
 	c.w.Simple("OK")
 }
 
-// login checks a user name and password in constant time, and lets the connection in.
+// login lets the connection in if the user name and password are right.
 func (c *conn) login(user, pass []byte) bool {
-	want := c.srv.cfg.String("requirepass")
-	// Hashing first makes the comparison independent of the lengths.
-	a, b := sha256.Sum256(pass), sha256.Sum256([]byte(want))
-	same := subtle.ConstantTimeCompare(a[:], b[:]) == 1
-	// Without requirepass the default user takes any password ("nopass"), as in Redis.
-	if string(user) != "default" || (want != "" && !same) {
+	if !c.credentials(user, pass) {
 		return false
 	}
 	c.authenticated = true
 	c.rd.SetAuthenticated(true)
 	return true
+}
+
+// credentials checks a user name and password in constant time.
+func (c *conn) credentials(user, pass []byte) bool {
+	want := c.srv.cfg.String("requirepass")
+	// Hashing first makes the comparison independent of the lengths.
+	a, b := sha256.Sum256(pass), sha256.Sum256([]byte(want))
+	same := subtle.ConstantTimeCompare(a[:], b[:]) == 1
+	// Without requirepass the default user takes any password ("nopass"), as in Redis.
+	return string(user) == "default" && (want == "" || same)
 }
 
 // mustLogIn is false where the password that this client did not give has been taken back since: then it is let in.
@@ -184,6 +189,15 @@ func parseHello(args [][]byte) (o helloOptions, errText string) {
 		}
 	}
 	return o, ""
+}
+
+// helloProtocol is the protocol that a HELLO inside MULTI will change to, 0: none, or it will be refused.
+func (c *conn) helloProtocol(args [][]byte) int {
+	o, errText := parseHello(args)
+	if errText != "" || o.auth && !c.credentials(o.user, o.pass) || o.named && !printable(o.name) {
+		return 0
+	}
+	return o.proto
 }
 
 func hello(c *conn, args [][]byte) {

@@ -3,6 +3,7 @@ package resp_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,7 +117,9 @@ func TestLatency(t *testing.T) {
 	if len(latest) != 1 || latest[0].Elems[0].Str != "command" || latest[0].Elems[2].Int < 5 || latest[0].Elems[3].Int < 5 {
 		t.Fatalf("%+v", latest)
 	}
-	if h := elems(t, c, "LATENCY", "HISTORY", "command"); len(h) == 0 || h[0].Elems[1].Int < 5 {
+	// On a busy machine other commands may take a millisecond, too.
+	slow := func(e respclient.Value) bool { return e.Elems[1].Int >= 5 }
+	if h := elems(t, c, "LATENCY", "HISTORY", "command"); !slices.ContainsFunc(h, slow) {
 		t.Errorf("%+v", h)
 	}
 	if g := text(t, c, "LATENCY", "GRAPH", "command"); !strings.HasPrefix(g, "command - high ") {

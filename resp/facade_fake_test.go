@@ -90,7 +90,7 @@ func (f *fakeRoles) await(t *testing.T, what string, ok func(f *fakeRoles) bool)
 	}
 }
 
-const testPatience = 10 * time.Second
+const testPatience = 30 * time.Second
 
 func get[T any](f *fakeRoles, read func() T) T {
 	f.mu.Lock()

@@ -80,9 +80,10 @@ type inLoop struct {
 // loopsMax bounds the event loops: with more cores than this the log is the limit.
 const loopsMax = 8
 
-// startLoops starts as many event loops as half of the cores can feed; none where the platform has no poller.
+// startLoops starts an event loop a core; none where the platform has no poller. While the replies to an entry go out, and the
+// next commands come in, the log has nothing to do: one loop would leave the other cores idle then.
 func startLoops(s *Server) (loops []*eventLoop) {
-	for range min(max(runtime.GOMAXPROCS(0)/2, 1), loopsMax) {
+	for range min(runtime.GOMAXPROCS(0), loopsMax) {
 		p, err := newPoller()
 		if err != nil {
 			s.log.Debug("no event loop; connections have goroutines", "err", err)

@@ -12,21 +12,30 @@ import (
 	"github.com/redoubtdb/redoubt/internal/config"
 )
 
+// refuseSomewhere refuses on a port that was free a moment ago, or on another where somebody took it meanwhile.
+func refuseSomewhere(t *testing.T) *Refusing {
+	t.Helper()
+	for range 5 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		cfg, lines := config.New(), fmt.Sprintf("bind 127.0.0.1\nport %d\n", port)
+		if _, err := cfg.ParseReader("test", strings.NewReader(lines)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Refuse(cfg, nil, slog.New(slog.DiscardHandler), "MISCONF no room"); err == nil {
+			return r
+		}
+	}
+	t.Fatal("no port was free")
+	return nil
+}
+
 func TestRefuse(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cfg := config.New()
-	if _, err := cfg.ParseReader("test", strings.NewReader(fmt.Sprintf("bind 127.0.0.1\nport %d\n", port))); err != nil {
-		t.Fatal(err)
-	}
-	r, err := Refuse(cfg, nil, slog.New(slog.DiscardHandler), "MISCONF no room")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := refuseSomewhere(t)
 	silent, err := net.Dial("tcp", r.srv.Addrs()[0].String()) // must hold up neither the others nor Close
 	if err != nil {
 		t.Fatal(err)

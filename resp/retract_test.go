@@ -39,16 +39,45 @@ func TestRetract(t *testing.T) {
 	}
 }
 
-// TestRetractAfterTakeErrors: errors that were taken are not taken again.
-func TestRetractAfterTakeErrors(t *testing.T) {
+// TestRetractAfterTakeCalls: errors that were taken are not taken again.
+func TestRetractAfterTakeCalls(t *testing.T) {
 	w := NewWriter()
 	w.Error("ERR taken")
-	w.TakeErrors()
+	w.EndCall()
+	w.TakeCalls(nil)
 	w.BeginCall()
 	w.Error("OOM retracted")
 	w.Retract()
 	w.Error("ERR stays")
-	if got := w.TakeErrors(); !reflect.DeepEqual(got, []string{"ERR"}) || string(w.Bytes()) != "-ERR taken\r\n-ERR stays\r\n" {
+	w.EndCall()
+	if got := w.TakeCalls(nil); !reflect.DeepEqual(got, []string{"ERR"}) || string(w.Bytes()) != "-ERR taken\r\n-ERR stays\r\n" {
 		t.Errorf("%q, %q", got, w.Bytes())
+	}
+}
+
+// TestRetractAcrossASwitch: what is taken back takes its switch of the protocol with it.
+func TestRetractAcrossASwitch(t *testing.T) {
+	w := NewWriter()
+	w.SwitchAtMarks([]int{0, RESP3})
+	w.Deferred()
+	w.Null()
+	w.BeginCall()
+	w.Deferred()
+	w.Null()
+	w.Retract()
+	w.Null()
+	at := w.Len()
+	w.Deferred()
+	w.Null()
+	w.Truncate(at)
+	w.Null()
+	w.Deferred()
+	w.Null()
+	w.Deferred() // more than was said: nothing changes
+	w.Null()
+	w.SwitchAtMarks(nil)
+	w.Null()
+	if got := string(w.Bytes()); got != "$-1\r\n$-1\r\n$-1\r\n_\r\n_\r\n$-1\r\n" {
+		t.Errorf("%q", got)
 	}
 }

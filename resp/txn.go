@@ -161,19 +161,25 @@ type txn struct {
 	locals []queuedCall
 	fsm    []queuedCall
 	writes bool
+	// protocols are those that locals change to, 0 for most; nil: none changes it.
+	protocols []int
 }
 
-// plan follows the databases that SELECT chooses on the way.
+// plan follows the databases that SELECT chooses on the way, and the protocols that HELLO does: the replies of the state
+// machine are written before HELLO is run.
 func (c *conn) plan(queue []queuedCall) txn {
 	t := txn{calls: make([]command.Call, len(queue))}
 	db := c.db
 	for i, q := range queue {
 		if !q.spec.InFSM() {
 			t.locals = append(t.locals, q)
-			if q.spec.Name == "select" {
+			switch q.spec.Name {
+			case "select":
 				if n, err := c.parseDB(q.args[1]); err == "" {
 					db = n
 				}
+			case "hello":
+				t.switchTo(c.helloProtocol(q.args))
 			}
 			continue
 		}
@@ -184,11 +190,21 @@ func (c *conn) plan(queue []queuedCall) txn {
 	return t
 }
 
+// switchTo notes that the last of the locals changes the protocol, unless it is 0.
+func (t *txn) switchTo(proto int) {
+	if proto != 0 {
+		t.protocols = append(t.protocols, make([]int, len(t.locals)-len(t.protocols))...)
+		t.protocols[len(t.locals)-1] = proto
+	}
+}
+
 func (c *conn) execWrites(t txn, watches []command.Watch) {
 	start, mark := time.Now(), c.w.Len()
 	c.prop.AddTxn(watches, t.calls)
+	c.w.SwitchAtMarks(t.protocols)
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
+	c.w.SwitchAtMarks(nil)
 	if c.prop.Outcome == command.Applied {
 		c.lastIndex, c.led = c.prop.Index, true
 		c.finishTxn(t, time.Since(start))
@@ -203,11 +219,13 @@ func (c *conn) execReads(t txn, watches []command.Watch) {
 	start := time.Now()
 	view := func(o command.ReadOptions) bool { return c.srv.backend.ViewTxn(watches, t.calls, o, c.w) }
 	var err error
+	c.w.SwitchAtMarks(t.protocols)
 	if len(t.fsm) == 0 && len(watches) == 0 {
 		err = c.view(false, view) // nothing of the data is read: no majority is needed
 	} else {
 		err = c.read(view)
 	}
+	c.w.SwitchAtMarks(nil)
 	if err != nil {
 		c.w.Error(readErrorText(err))
 		return

@@ -25,8 +25,8 @@ type Writer struct {
 	buf    []byte
 	proto  int
 	marks  []int    // positions of Deferred, ascending
-	errs   []string // codes of the errors written since TakeErrors
-	taken  bool     // errs was handed out and is overwritten by the next error
+	after  []int    // protocols by number of marks, while SwitchAtMarks holds
+	errs   []string // codes of the errors written since TakeCalls
 	ends   []int    // len(errs) at each EndCall since TakeCalls
 	began  callMark
 	spare  []byte // what FillDeferred works in
@@ -62,7 +62,7 @@ func (w *Writer) Len() int { return len(w.buf) }
 func (w *Writer) Cap() int { return cap(w.buf) + cap(w.spare) }
 
 // Truncate drops what was written from position n on, and the marks there: a reply half built gives way to an error.
-// The errors noted for TakeErrors stay noted.
+// The errors noted for TakeCalls stay noted.
 func (w *Writer) Truncate(n int) {
 	w.buf = w.buf[:n]
 	i := len(w.marks)
@@ -70,6 +70,7 @@ func (w *Writer) Truncate(n int) {
 		i--
 	}
 	w.marks = w.marks[:i]
+	w.followSwitches()
 }
 
 // Reset empties the Writer once its bytes are sent. Oversized buffers are given back: one above 64 KiB at once, one
@@ -91,23 +92,9 @@ func (w *Writer) Reset() {
 	w.buf, w.marks, w.errs, w.ends = w.buf[:0], w.marks[:0], w.errs[:0], w.ends[:0]
 }
 
-// TakeErrors returns the codes ("ERR", "WRONGTYPE") of the errors written since the last call, in their order: none
-// where the command succeeded, several where EXEC had several failures. The slice is valid until the next error is
-// written.
-func (w *Writer) TakeErrors() []string {
-	if w.taken || len(w.errs) == 0 {
-		return nil
-	}
-	w.taken = true
-	return w.errs
-}
-
 // BeginCall implements command.Reply.
 func (w *Writer) BeginCall() {
 	w.began = callMark{len(w.buf), len(w.marks), len(w.errs)}
-	if w.taken {
-		w.began.errs = 0 // the next error begins anew
-	}
 }
 
 // EndCall implements command.Reply.
@@ -117,31 +104,26 @@ func (w *Writer) EndCall() { w.ends = append(w.ends, len(w.errs)) }
 // codes of the errors that it takes back: one call has one outcome.
 func (w *Writer) Retract() {
 	w.buf, w.marks, w.errs = w.buf[:w.began.bytes], w.marks[:w.began.marks], w.errs[:w.began.errs]
+	w.followSwitches()
 }
 
-// TakeCalls returns, for each call that ended since the last TakeCalls or TakeErrors, the code of its first error, ""
-// if it had none. The slice is appended to dst.
+// TakeCalls returns, for each call that ended since the last TakeCalls, the code ("ERR", "WRONGTYPE") of its first error,
+// "" if it had none. The slice is appended to dst.
 func (w *Writer) TakeCalls(dst []string) []string {
 	from := 0
 	for _, to := range w.ends {
 		code := ""
-		if to > from && !w.taken {
+		if to > from {
 			code = w.errs[from]
 		}
 		dst = append(dst, code)
 		from = max(from, to)
 	}
-	w.ends, w.errs, w.taken = w.ends[:0], w.errs[:0], false
+	w.ends, w.errs = w.ends[:0], w.errs[:0]
 	return dst
 }
 
-func (w *Writer) noteError(text string) {
-	if w.taken {
-		w.errs = w.errs[:0]
-		w.taken = false
-	}
-	w.errs = append(w.errs, ErrorCode(text))
-}
+func (w *Writer) noteError(text string) { w.errs = append(w.errs, ErrorCode(text)) }
 
 // ErrorCode is the code under which errorstats counts an error's text: its first word, or "ERR" where there is none or
 // it is too long to be a code.
@@ -308,7 +290,37 @@ const verbatimPrefixBytes = len("txt:")
 func (w *Writer) Raw(b []byte) { w.buf = append(w.buf, b...) }
 
 // Deferred leaves a mark for a reply that FillDeferred puts in later.
-func (w *Writer) Deferred() { w.marks = append(w.marks, len(w.buf)) }
+func (w *Writer) Deferred() {
+	w.marks = append(w.marks, len(w.buf))
+	w.followSwitches()
+}
+
+// SwitchAtMarks says which protocol the replies behind each mark to come are for: the reply that is left out there will
+// be that of a HELLO, and those behind it are written before it is. to has an element for each mark, 0 where nothing
+// changes. nil ends it and returns to the protocol of the beginning, for FillDeferred. There are no marks
+// when it begins.
+func (w *Writer) SwitchAtMarks(to []int) {
+	if to == nil {
+		if w.after != nil {
+			w.proto, w.after = w.after[0], nil
+		}
+		return
+	}
+	w.after = append(make([]int, 0, 1+len(to)), w.proto)
+	for i, p := range to {
+		if p == 0 {
+			p = w.after[i]
+		}
+		w.after = append(w.after, p)
+	}
+}
+
+// followSwitches is called when the number of marks has changed.
+func (w *Writer) followSwitches() {
+	if w.after != nil {
+		w.proto = w.after[min(len(w.marks), len(w.after)-1)]
+	}
+}
 
 // Marks returns the positions of the replies left out, in order. It is valid until the next call that writes one, or
 // fills, truncates or resets.

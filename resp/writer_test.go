@@ -73,33 +73,34 @@ func TestWriterProtocols(t *testing.T) {
 	}
 }
 
-func TestTakeErrors(t *testing.T) {
+func TestTakeCalls(t *testing.T) {
 	w := NewWriter()
-	if w.TakeErrors() != nil {
-		t.Error("errors before any")
+	if got := w.TakeCalls(nil); got != nil {
+		t.Errorf("calls before any: %q", got)
 	}
-	w.Error("ERR a")
-	w.Error("WRONGTYPE b")
-	w.Error("nocode")
-	w.Error(strings.Repeat("x", 40) + " y")
-	if got := w.TakeErrors(); !reflect.DeepEqual(got, []string{"ERR", "WRONGTYPE", "ERR", "ERR"}) {
+	for _, texts := range [][]string{{"ERR a"}, {"WRONGTYPE b", "OOM c"}, nil, {"nocode"}, {strings.Repeat("x", 40) + " y"}} {
+		w.BeginCall()
+		for _, text := range texts {
+			w.Error(text)
+		}
+		w.EndCall()
+	}
+	if got := w.TakeCalls(nil); !reflect.DeepEqual(got, []string{"ERR", "WRONGTYPE", "", "ERR", "ERR"}) {
 		t.Errorf("got %q", got)
 	}
 	w.Int(1)
-	if got := w.TakeErrors(); got != nil {
+	if got := w.TakeCalls(nil); got != nil {
 		t.Errorf("taken twice: %q", got)
 	}
-	w.Error("OOM c")
-	if got := w.TakeErrors(); !reflect.DeepEqual(got, []string{"OOM"}) {
-		t.Errorf("got %q", got)
-	}
 	w.Error("BUSY d")
+	w.EndCall()
 	w.Reset()
-	if got := w.TakeErrors(); got != nil {
+	if got := w.TakeCalls(nil); got != nil {
 		t.Errorf("after Reset: %q", got)
 	}
-	w.Error("ERR e")
-	if got := w.TakeErrors(); len(got) != 1 {
+	w.Error("OOM e")
+	w.EndCall()
+	if got := w.TakeCalls([]string{"before"}); !reflect.DeepEqual(got, []string{"before", "OOM"}) {
 		t.Errorf("after Reset and an error: %q", got)
 	}
 }
@@ -123,12 +124,13 @@ func TestFillDeferred(t *testing.T) {
 		calls++
 		if i == 1 {
 			w.Error("ERR no")
+			w.EndCall()
 			return
 		}
 		w.BulkString(fmt.Sprint("reply", i))
 	})
 	want := "+before\r\n*4\r\n$6\r\nreply0\r\n:1\r\n-ERR no\r\n$6\r\nreply2\r\n"
-	if string(w.Bytes()) != want || len(w.Marks()) != 0 || len(w.TakeErrors()) != 1 {
+	if string(w.Bytes()) != want || len(w.Marks()) != 0 || len(w.TakeCalls(nil)) != 1 {
 		t.Errorf("got %q, marks %v", w.Bytes(), w.Marks())
 	}
 	w.FillDeferred(func(int) { t.Error("called without a mark") })
@@ -200,7 +202,6 @@ func TestWriterDoesNotAllocate(t *testing.T) {
 			w.Null()
 			w.Int(1234567)
 			w.Error("ERR no")
-			_ = w.TakeErrors()
 		})
 		if n != 0 {
 			t.Errorf("RESP%d: %v allocations", proto, n)
