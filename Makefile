@@ -74,7 +74,7 @@ flips: ## FLIPS random bit flips in every kind of file of a data directory, and 
 	REDOUBT_FLIPS=$(FLIPS) $(GO) test -count=1 -v -timeout $(TEST_LIMIT) -run 'BitFlips|Torn' ./cluster/storage
 
 integration: test-deps ## whole clusters of real processes, and the comparison with redis-server
-	$(GO) test -count=1 -timeout $(TEST_LIMIT) $(INTEGRATION)
+	$(GO) test -count=1 -parallel 4 -timeout $(TEST_LIMIT) $(INTEGRATION)
 
 CHAOS_MINUTES ?= 10
 # For instance: make chaos CHAOS_MINUTES=1 CHAOS_FLAGS="-nodes 5 -faults power-cut,mixed". "-h" tells all.

@@ -113,7 +113,7 @@ func TestDiskNearlyFull(t *testing.T) {
 // TestDisksFull lets the disks of all nodes run full: writes are refused with a reason, reads are served, and the cluster
 // goes on by itself once there is room.
 func TestDisksFull(t *testing.T) {
-	c, disks := startOnSmall(t, 3, "--disk-reserve-bytes", "48mb")
+	c, disks := startOnSmall(t, 3, append([]string{"--disk-reserve-bytes", "48mb"}, patient...)...)
 	load := c.StartLoad(testcluster.LoadOptions{Writers: 4, ValueBytes: smallValues})
 	c.Await("all disks are full", func() bool { return short(c.Nodes[0]) && short(c.Nodes[1]) && short(c.Nodes[2]) })
 	lead := c.Leader()
@@ -150,6 +150,7 @@ func TestDisksFull(t *testing.T) {
 func TestDiskQuiteFull(t *testing.T) {
 	for _, store := range []string{"wal", "boltdb"} {
 		t.Run(store, func(t *testing.T) {
+			t.Parallel()
 			c, disks := startOnSmall(t, 1, "--disk-reserve-bytes", "0", "--log-store", store)
 			full := c.Nodes[0]
 			pid := full.Pid()

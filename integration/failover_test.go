@@ -51,7 +51,7 @@ func TestMajorityKilled(t *testing.T) {
 			killed = append(killed, n)
 		}
 	}
-	c.AwaitWithin(5*time.Second, "the leader without a majority steps down", func() bool { return lead.State() != "leader" })
+	c.Await("the leader without a majority steps down", func() bool { return lead.State() != "leader" })
 	before := load.Acks()
 	if _, err := lead.Try("SET", "lonely", "1"); err == nil {
 		t.Error("a write was acknowledged without a majority")
@@ -107,8 +107,7 @@ func TestPausedLeader(t *testing.T) {
 	if err := conn.Send("GET", "k"); err != nil { // waits in the paused leader's socket
 		t.Fatal(err)
 	}
-	lead := c.Leader()
-	lead.Do("SET", "k", "new")
+	c.Do("SET", "k", "new")
 	old.Continue()
 	start := time.Now()
 	v, err := conn.Receive()
@@ -120,10 +119,10 @@ func TestPausedLeader(t *testing.T) {
 	acked := err == nil && !late.IsError()
 	t.Logf("so did the write: %s %v", late.Str, err)
 	c.AwaitVoters(3)
-	if got := c.Leader().Do("EXISTS", "late"); acked && got.Int != 1 {
+	if got := c.Do("EXISTS", "late"); acked && got.Int != 1 {
 		t.Error("a deposed leader acknowledged a write that is lost")
 	}
-	if v = c.Leader().Do("GET", "k"); v.Str != "new" {
+	if v = c.Do("GET", "k"); v.Str != "new" {
 		t.Errorf("GET k: %+v", v)
 	}
 }

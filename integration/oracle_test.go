@@ -37,6 +37,7 @@ func loadScripts(t *testing.T) []*script.Script {
 
 // TestScriptsOnRedis holds the scripts to what real Redis replies.
 func TestScriptsOnRedis(t *testing.T) {
+	t.Parallel()
 	target := serverTarget{startRedis(t)}
 	for _, s := range loadScripts(t) {
 		t.Run(s.Name, func(t *testing.T) {
@@ -59,6 +60,7 @@ func TestScriptsOnRedis(t *testing.T) {
 
 // TestScriptsOnRedoubt runs them on a server of ours. With TestScriptsOnRedis both are compared with each other too.
 func TestScriptsOnRedoubt(t *testing.T) {
+	t.Parallel()
 	target := serverTarget{startRedoubt(t)}
 	for _, s := range loadScripts(t) {
 		t.Run(s.Name, func(t *testing.T) {

@@ -21,11 +21,13 @@ const (
 
 // TestRandomCommandsRedisAlone is the check of the test itself: two of the same must not differ.
 func TestRandomCommandsRedisAlone(t *testing.T) {
+	t.Parallel()
 	testRandomCommands(t, startRedis(t), startRedis(t))
 }
 
 // TestRandomCommands runs the same random commands on real Redis and on a server of ours.
 func TestRandomCommands(t *testing.T) {
+	t.Parallel()
 	testRandomCommands(t, startRedis(t), startRedoubt(t))
 }
 

@@ -37,7 +37,8 @@ func (tcpLayer) Dial(a raft.ServerAddress, timeout time.Duration) (net.Conn, err
 
 // TestForgedRaftMessages sends what would replace all data, if the node port took it from anybody.
 func TestForgedRaftMessages(t *testing.T) {
-	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Password: secret})
+	t.Parallel()
+	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Password: secret, Flags: patient})
 	lead := c.Leader()
 	lead.Do("SET", "k", "v")
 	sum, term := c.CheckDigests(), mustStatus(t, lead).Term
@@ -83,7 +84,8 @@ func TestForgedRaftMessages(t *testing.T) {
 
 // TestPasswords runs a cluster with requirepass and masterauth end to end, and tries to get in without them.
 func TestPasswords(t *testing.T) {
-	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Password: secret})
+	t.Parallel()
+	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Password: secret, Flags: patient})
 	lead := c.Leader()
 
 	if out := mustCLI(t, lead, "status", "--password", secret); !strings.Contains(out, "leader "+lead.ID) {
@@ -119,6 +121,7 @@ func TestPasswords(t *testing.T) {
 
 // TestUnprotectedNodePort: what would let everybody rewrite the data does not start.
 func TestUnprotectedNodePort(t *testing.T) {
+	t.Parallel()
 	c := testcluster.New(t, testcluster.Options{Unchecked: true})
 	n := c.Add()
 	_, port, _ := net.SplitHostPort(n.RaftAddr)
@@ -201,6 +204,7 @@ func tlsFlags(ca, cert, key string) []string {
 
 // TestTLSClients serves clients with TLS beside the plain port, with and without certificates of the clients.
 func TestTLSClients(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir, "ca")
 	cert, key := ca.issue(t, dir, "node")
@@ -216,7 +220,7 @@ func TestTLSClients(t *testing.T) {
 			secure := testcluster.FreeAddr(t)
 			_, port, _ := net.SplitHostPort(secure)
 			c := testcluster.Start(t, testcluster.Options{Nodes: 1, Flags: append(tlsFlags(ca.file, cert, key), "--tls-port", port, "--tls-auth-clients", auth)})
-			c.Leader().Do("SET", "k", "v")
+			c.Do("SET", "k", "v")
 			for _, try := range []struct {
 				what, cert, key string
 				want            bool

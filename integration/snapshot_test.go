@@ -29,8 +29,10 @@ func awaitTruncated(c *testcluster.Cluster, n *testcluster.Node, index uint64) {
 // TestSnapshotReachesFollower: a follower that was away for longer than the log reaches back is sent a snapshot while
 // writes go on, and has the same state then: keys, deadlines and the versions that WATCH compares.
 func TestSnapshotReachesFollower(t *testing.T) {
+	t.Parallel()
 	// raft-wal goes on serving what was removed for as long as the segment file is there, 64 MiB; boltdb does not.
-	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Flags: append(slices.Clone(eager), "--log-store", "boltdb")})
+	flags := append(slices.Concat(eager, patient), "--log-store", "boltdb")
+	c := testcluster.Start(t, testcluster.Options{Nodes: 3, Flags: flags})
 	lead := c.Leader()
 	for i := range 300 {
 		lead.Do("SET", fmt.Sprintf("deadline:%d", i), "v", "EX", fmt.Sprint(1000+i))
@@ -72,7 +74,7 @@ func TestSnapshotReachesFollower(t *testing.T) {
 	}
 	c.AwaitVoters(3)
 	mustCLI(t, away, "transfer-leader", "--to", away.ID)
-	if v := c.Leader().Do("GET", "mine"); v.Str != "1" {
+	if v := c.Do("GET", "mine"); v.Str != "1" {
 		t.Errorf("GET mine: %+v", v)
 	}
 }
@@ -87,7 +89,7 @@ func TestRestartFromSnapshots(t *testing.T) {
 		return !slices.ContainsFunc(c.Nodes, func(n *testcluster.Node) bool { return n.InfoInt("raft", "raft_snapshot_index") == 0 })
 	})
 	c.CheckDigests()
-	keys := c.Leader().Do("DBSIZE").Int
+	keys := c.Do("DBSIZE").Int
 	for _, n := range c.Nodes {
 		n.Kill9()
 	}
@@ -108,6 +110,7 @@ func TestRestartFromSnapshots(t *testing.T) {
 // before, that one takes its place; else the node does not start.
 func TestDamagedSnapshot(t *testing.T) {
 	t.Run("PreviousUsed", func(t *testing.T) {
+		t.Parallel()
 		c, victim, record := damageSnapshot(t, "100000")
 		victim.AwaitUp()
 		c.AwaitVoters(3)
@@ -115,6 +118,7 @@ func TestDamagedSnapshot(t *testing.T) {
 		record.VerifyAt(c, victim)
 	})
 	t.Run("Refused", func(t *testing.T) {
+		t.Parallel()
 		c, victim, record := damageSnapshot(t, "50")
 		if exit := victim.Wait(); exit.Code != 1 || !strings.Contains(victim.Log(), "remove the node from the cluster") {
 			t.Errorf("exit status %d", exit.Code)

@@ -18,6 +18,7 @@ import (
 // TestStorageRefusals starts nodes on directories that they must not start on: each says why in one line and ends with
 // exit status 1, without having changed anything.
 func TestStorageRefusals(t *testing.T) {
+	t.Parallel()
 	c := testcluster.New(t, testcluster.Options{Unchecked: true})
 	owner := c.Add()
 	owner.Launch("--bootstrap")
@@ -115,6 +116,7 @@ func TestFsyncFails(t *testing.T) {
 	}
 	for _, store := range []string{"wal", "boltdb"} {
 		t.Run(store, func(t *testing.T) {
+			t.Parallel()
 			c := testcluster.Start(t, testcluster.Options{Nodes: 3, Flags: []string{"--log-store", store}})
 			load := c.StartLoad(testcluster.LoadOptions{Writers: 4})
 			load.AwaitAcks(100)

@@ -24,8 +24,8 @@ func TestFailedVote(t *testing.T) {
 	}
 	c := testcluster.Start(t, testcluster.Options{Nodes: 3})
 	voter := c.Followers()[0]
-	failSyncs(t, voter.Pid(), filepath.Join(voter.Dir, "stable.db"))
 	from := len(voter.Log())
+	failSyncs(t, voter.Pid(), filepath.Join(voter.Dir, "stable.db"))
 	c.Leader().Kill9() // the voter campaigns or is asked for its vote: either way it has a new term to write
 	exit := voter.Wait()
 	said := voter.Log()[from:]

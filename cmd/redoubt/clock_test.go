@@ -56,6 +56,7 @@ func (n *node) unixTime(t *testing.T) int64 {
 
 // DEBUG CLOCK-OFFSET shifts what clients and the log take for the time, and log time does not follow it back.
 func TestDebugClockOffset(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "n1").start(t, "--bootstrap", "--enable-debug-command", "yes")
 	n.await("it leads", func() bool { return n.ask("SET", "k", "v", "EX", "3600") == "OK" })
 	if got := n.ask("DEBUG", "CLOCK-OFFSET", "7200000"); got != "OK" {
@@ -88,6 +89,7 @@ func TestDebugClockOffset(t *testing.T) {
 }
 
 func TestClockOffsetNeedsDebug(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "n1").start(t, "--bootstrap")
 	if got := n.ask("DEBUG", "CLOCK-OFFSET", "7200000"); got == "OK" {
 		t.Error("DEBUG is off, and CLOCK-OFFSET works")

@@ -36,6 +36,7 @@ func cliFails(t *testing.T, why string, args ...string) {
 }
 
 func TestClusterCommands(t *testing.T) {
+	t.Parallel()
 	nodes := startCluster(t, 3)
 	at := func(i int, words ...string) []string { return append(words, "--addr", nodes[i].resp) }
 
@@ -77,6 +78,7 @@ func TestClusterCommands(t *testing.T) {
 }
 
 func TestClusterJoinAndSnapshot(t *testing.T) {
+	t.Parallel()
 	first := newNode(t, "n1").start(t, "--bootstrap")
 	second := newNode(t, "n2").start(t)
 	if out := cli(t, "status", "--addr", second.resp); out != "node n2 is in no cluster yet\n" {
@@ -102,6 +104,7 @@ func TestClusterJoinAndSnapshot(t *testing.T) {
 // TestLeaderAnswersTheOperationThatDeposesIt asks the leader itself, without the command line's second look: it closes its
 // clients when it steps down, and must have answered before.
 func TestLeaderAnswersTheOperationThatDeposesIt(t *testing.T) {
+	t.Parallel()
 	nodes := startCluster(t, 3)
 	byID := map[string]*node{"n1": nodes[0], "n2": nodes[1], "n3": nodes[2]}
 	last := nodes[0]
@@ -152,6 +155,7 @@ func TestClusterFlags(t *testing.T) {
 }
 
 func TestPasswordIsAskedForByName(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "n1").start(t, "--bootstrap")
 	n.stop()
 	n.process = launch(t, n.args("--requirepass", "secret")...)

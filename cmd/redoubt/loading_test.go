@@ -25,6 +25,7 @@ func (n *node) ask(args ...string) string {
 // A node that has been restarted must not say that a key is missing before it has applied its own log, which takes a
 // leader.
 func TestRestartedNodeLoads(t *testing.T) {
+	t.Parallel()
 	nodes := startCluster(t, 2)
 	if got := nodes[0].ask("SET", "k", "v"); got != "OK" {
 		t.Fatal(got)
@@ -41,14 +42,19 @@ func TestRestartedNodeLoads(t *testing.T) {
 		t.Errorf("INFO persistence: %q", got)
 	}
 	nodes[0].start(t)
-	alone.await("n2 has loaded", func() bool { return alone.ask("GET", "k") != loading })
-	if got := alone.ask("GET", "k"); got != "v" {
+	got := ""
+	alone.await("n2 has loaded", func() bool {
+		got = do(t, alone.resp, "GET", "k")
+		return got != loading && !strings.HasPrefix(got, "CLUSTERDOWN") && !strings.HasPrefix(got, "respclient: ")
+	})
+	if got != "v" {
 		t.Errorf("GET: %q", got)
 	}
 }
 
 // Clients' password and the nodes' secret may differ: the secret is not what a joining node shows to the RESP port.
 func TestJoinWithTwoPasswords(t *testing.T) {
+	t.Parallel()
 	passwords := []string{"--requirepass", "clients", "--masterauth", "nodes"}
 	first := newNode(t, "n1")
 	first.process = launch(t, first.args(append(passwords, "--bootstrap")...)...)

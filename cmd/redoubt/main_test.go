@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	processTimeout = 30 * time.Second
-	awaitTimeout   = 20 * time.Second
+	processTimeout = time.Minute
+	awaitTimeout   = 30 * time.Second
 	awaitPause     = 20 * time.Millisecond
 )
 
@@ -147,11 +147,25 @@ func (p *process) await(what string, ok func() bool) {
 // must find its port free.
 const portMin, portMax = 12000, 32000
 
-// freePorts finds n loopback ports in a row that nobody listens on.
+var ports struct {
+	mu   sync.Mutex
+	next int // 0 before the first call
+}
+
+// freePorts finds n loopback ports in a row that nobody listens on and that no other call has returned lately.
 func freePorts(t testing.TB, n int) int {
 	t.Helper()
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
+	if ports.next == 0 {
+		ports.next = portMin + rand.IntN(portMax-portMin)
+	}
 	for range 100 {
-		first := portMin + rand.IntN(portMax-portMin-n)
+		first := ports.next
+		if first+n > portMax {
+			first = portMin
+		}
+		ports.next = first + n
 		free := true
 		for i := 0; i < n && free; i++ {
 			l, err := net.Listen("tcp", devAddr(first+i))
@@ -225,15 +239,17 @@ func voters(st *cluster.ClusterStatus) int {
 	return n
 }
 
-// startCluster starts n nodes and waits until all vote. Their timings are the patient ones: a busy machine must not make
-// them elect another leader in the middle of a test.
+// startCluster starts n nodes and waits until each sees that all vote. Their timings are the patient ones: a busy machine
+// must not make them elect another leader in the middle of a test.
 func startCluster(t testing.TB, n int) []*node {
 	t.Helper()
 	nodes := []*node{newNode(t, "n1").start(t, "--bootstrap", "--raft-profile", "wan")}
 	for i := 2; i <= n; i++ {
 		nodes = append(nodes, newNode(t, "n"+strconv.Itoa(i)).start(t, "--join", nodes[0].resp, "--raft-profile", "wan"))
 	}
-	nodes[0].awaitCluster("all nodes vote", func(st *cluster.ClusterStatus) bool { return voters(st) == n })
+	for _, node := range nodes {
+		node.awaitCluster("all nodes vote", func(st *cluster.ClusterStatus) bool { return voters(st) == n })
+	}
 	return nodes
 }
 

@@ -28,6 +28,7 @@ func refused(t *testing.T, args []string, why ...string) {
 }
 
 func TestServerRefusesWhatIsTaken(t *testing.T) {
+	t.Parallel()
 	first := newNode(t, "n1").start(t, "--bootstrap")
 	other := newNode(t, "n2")
 
@@ -49,6 +50,7 @@ func TestServerRefusesWhatIsTaken(t *testing.T) {
 }
 
 func TestServerRefusesBadSettings(t *testing.T) {
+	t.Parallel()
 	conf := filepath.Join(t.TempDir(), "redoubt.conf")
 	write := func(s string) {
 		t.Helper()
@@ -77,6 +79,7 @@ func TestServerRefusesBadSettings(t *testing.T) {
 }
 
 func TestServerRefusesForeignDirectory(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "n1")
 	if err := os.WriteFile(filepath.Join(n.dir, "thesis.tex"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -89,6 +92,7 @@ func TestServerRefusesForeignDirectory(t *testing.T) {
 
 // With a log file the reason stands there too: nobody may have seen stderr.
 func TestServerWritesRefusalToItsLogFile(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "")
 	log := filepath.Join(t.TempDir(), "n1.log")
 	refused(t, n.args("--logfile", log), "node-id is required")
@@ -100,6 +104,7 @@ func TestServerWritesRefusalToItsLogFile(t *testing.T) {
 
 // A node that has state goes on with it, whatever --bootstrap and --join say.
 func TestServerIgnoresBootstrapAndJoinOnceItHasState(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "n1").start(t, "--bootstrap")
 	named := func(st *cluster.ClusterStatus) bool { return st.ClusterID != "" }
 	first := n.awaitCluster("n1 leads", named)

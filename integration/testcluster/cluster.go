@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
 const (
@@ -186,6 +188,23 @@ func (c *Cluster) Leader() *Node {
 		return serves
 	})
 	return lead
+}
+
+// Do sends a command that must succeed to the leader, and again should leadership move meanwhile: it may be carried out
+// twice.
+func (c *Cluster) Do(args ...string) (v respclient.Value) {
+	c.t.Helper()
+	var err error
+	defer func() {
+		if err != nil {
+			c.t.Logf("the last answer to %.100q: %v", args, err)
+		}
+	}()
+	c.Await(args[0]+" is carried out", func() bool {
+		v, err = c.Leader().Try(args...)
+		return err == nil
+	})
+	return v
 }
 
 // end is the last thing of a test: the invariants, and no process left.

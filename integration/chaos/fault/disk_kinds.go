@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// diskKinds are what happens to disks. A node whose disk fails stops by design.
+// diskKinds are what happens to disks. A node whose disk fails stops by design; one whose disk is full does not.
 var diskKinds = []*Kind{
-	{Name: "disk-full", Stops: true, needs: needsSmall, make: diskFull},
+	{Name: "disk-full", needs: needsSmall, make: diskFull},
 	{Name: "fsync-error", Stops: true, needs: needsStrace, make: injected(anyOne, syncError)},
 	{Name: "fsync-delay", needs: needsStrace, make: injected(oneOf(theLeader, anyOne, all), syncDelay)},
 	{Name: "fsync-hang", Stops: true, Lasts: hangLasts, needs: needsStrace, make: injected(leaderMostly, syncHang)},
