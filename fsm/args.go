@@ -31,16 +31,35 @@ func intArg(arg []byte, r command.Reply) (n int64, ok bool) {
 	return n, ok
 }
 
+// rangeArg reads an integer from least to most. ok is false where an error was replied.
+func rangeArg(arg []byte, least, most int64, r command.Reply) (n int64, ok bool) {
+	if n, ok = intArg(arg, r); !ok {
+		return 0, false
+	}
+	if n < least || n > most {
+		r.Error("ERR value is out of range, value must between " +
+			strconv.FormatInt(least, 10) + " and " + strconv.FormatInt(most, 10))
+		return 0, false
+	}
+	return n, true
+}
+
+const errValueRange = "ERR value is out of range"
+
+// boolInt is how replies have said yes and no since Redis 1.
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // dbArg reads a database number and checks that the database exists. Redis has two texts for numbers it cannot read,
 // and one for numbers it has no database for.
 func (tx *Tx) dbArg(arg []byte, r command.Reply) (db int, ok bool) {
-	n, ok := intArg(arg, r)
+	n, ok := rangeArg(arg, math.MinInt32, math.MaxInt32, r)
 	switch {
 	case !ok:
-		return 0, false
-	case n < math.MinInt32 || n > math.MaxInt32:
-		r.Error("ERR value is out of range, value must between " +
-			strconv.Itoa(math.MinInt32) + " and " + strconv.Itoa(math.MaxInt32))
 		return 0, false
 	case n < 0 || n >= int64(len(tx.m.dbs)):
 		r.Error(command.ErrDBIndex)

@@ -98,10 +98,12 @@ func incrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	sum, ok := addLongDouble(a, b)
 	if !ok {
-		r.Error("ERR increment would produce NaN or Infinity")
+		r.Error(errFloatOverflow)
 		return
 	}
 	s := formatLongDouble(sum)
 	tx.setOrPut(c.Args[1], it, textValue(s))
 	r.BulkString(s)
 }
+
+const errFloatOverflow = "ERR increment would produce NaN or Infinity"

@@ -61,7 +61,7 @@ func (tx *Tx) peekOrNull(key []byte, r command.Reply) *item {
 
 func objectEncoding(tx *Tx, c *command.Call, r command.Reply) {
 	if it := tx.peekOrNull(c.Args[2], r); it != nil {
-		r.BulkString(it.enc.String())
+		r.BulkString(it.value().encodingName())
 	}
 }
 
@@ -122,8 +122,10 @@ func objectHelp(_ *Tx, _ *command.Call, r command.Reply) {
 	}
 }
 
-// memoryUsage is MEMORY USAGE. Strings have nothing to sample: SAMPLES is only checked.
+const memorySamplesDefault = 5 // Redis's
+
 func memoryUsage(tx *Tx, c *command.Call, r command.Reply) {
+	samples := int64(memorySamplesDefault)
 	for i := 3; i < len(c.Args); i += 2 {
 		if !word(c.Args[i], "samples") || i+1 == len(c.Args) {
 			r.Error(command.ErrSyntax)
@@ -137,9 +139,10 @@ func memoryUsage(tx *Tx, c *command.Call, r command.Reply) {
 			r.Error(command.ErrSyntax)
 			return
 		}
+		samples = n
 	}
 	if it := tx.peekOrNull(c.Args[2], r); it != nil {
-		r.Int(it.memory())
+		r.Int(it.memory(int(min(samples, math.MaxInt32))))
 	}
 }
 
@@ -150,9 +153,14 @@ const (
 	deadlineBytes = 40
 )
 
-// memory estimates the bytes that a key takes.
-func (it *item) memory() int64 {
-	n := itemBytes + len(it.key()) + it.value().Len()
+// memory estimates the bytes that a key takes, from samples of its elements; 0: all.
+func (it *item) memory(samples int) int64 {
+	n := itemBytes + len(it.key())
+	if c, ok := it.value().obj.(collection); ok {
+		n += c.memory(samples)
+	} else {
+		n += it.value().Len()
+	}
 	if it.expireAt() != 0 {
 		n += deadlineBytes
 	}

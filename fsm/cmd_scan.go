@@ -93,22 +93,31 @@ func (o *scanOptions) match(it *item) bool {
 	if o.kind != "" && it.kind().String() != o.kind {
 		return false
 	}
-	return o.pattern == nil || glob.Match(o.pattern, it.key(), false)
+	return o.matches(it.key())
 }
 
 func parseScan(c *command.Call, r command.Reply) (o scanOptions, ok bool) {
-	o.count = scanCountDefault
-	if o.cursor, ok = parseCursor(c.Args[1]); !ok {
-		r.Error("ERR invalid cursor")
+	cursor, ok := parseCursor(c.Args[1])
+	if !ok {
+		r.Error(errCursor)
 		return o, false
 	}
-	for i := 2; i < len(c.Args); i += 2 {
-		opt := c.Args[i]
-		if i+1 == len(c.Args) {
+	o, ok = parseScanOptions(c.Args[2:], true, r)
+	o.cursor = cursor
+	return o, ok
+}
+
+const errCursor = "ERR invalid cursor"
+
+// parseScanOptions reads what follows the cursor of SCAN (keys: TYPE may be there) and its like.
+func parseScanOptions(args [][]byte, keys bool, r command.Reply) (o scanOptions, ok bool) {
+	o.count = scanCountDefault
+	for i := 0; i < len(args); i += 2 {
+		if i+1 == len(args) {
 			r.Error(command.ErrSyntax)
 			return o, false
 		}
-		arg := c.Args[i+1]
+		opt, arg := args[i], args[i+1]
 		switch {
 		case word(opt, "count"):
 			if o.count, ok = intArg(arg, r); !ok {
@@ -122,7 +131,7 @@ func parseScan(c *command.Call, r command.Reply) (o scanOptions, ok bool) {
 			if o.pattern = arg; string(arg) == "*" {
 				o.pattern = nil
 			}
-		case word(opt, "type"):
+		case word(opt, "type") && keys:
 			o.kind = strings.ToLower(string(arg))
 		default:
 			r.Error(command.ErrSyntax)
@@ -130,6 +139,21 @@ func parseScan(c *command.Call, r command.Reply) (o scanOptions, ok bool) {
 		}
 	}
 	return o, true
+}
+
+// matches reports whether a name is what MATCH asks for.
+func (o *scanOptions) matches(name string) bool {
+	return o.pattern == nil || glob.Match(o.pattern, name, false)
+}
+
+// pageSize is COUNT, within what an int can hold.
+func (o *scanOptions) pageSize() int { return int(min(o.count, math.MaxInt32)) }
+
+// replyEmptyScan is a scan of nothing.
+func replyEmptyScan(r command.Reply) {
+	r.Array(2)
+	r.BulkString("0")
+	r.Array(0)
 }
 
 // parseCursor reads a cursor as Redis does, with C's strtoul: a sign is taken, nothing at all is 0, and a NUL ends it.

@@ -21,6 +21,7 @@ type cmd struct {
 var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands,
+	hashCommands,
 }
 
 var (

@@ -19,6 +19,13 @@ func manyKeys(step int, f command.KeyFlags) []command.KeySpec {
 var (
 	tipsSum       = []string{"request_policy:multi_shard", "response_policy:agg_sum"}
 	tipsFlush     = []string{"request_policy:all_shards", "response_policy:all_succeeded"}
+	tipsUnordered = []string{"nondeterministic_output_order"}
 	tipsVaries    = []string{"nondeterministic_output"}
 	tipsAllVaries = []string{"request_policy:all_shards", "nondeterministic_output"}
 )
+
+// deprecated marks a command as one that another has replaced.
+func deprecated(c cmd, since, by string) cmd {
+	c.Deprecated, c.ReplacedBy = since, by
+	return c
+}

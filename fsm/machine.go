@@ -37,6 +37,7 @@ type Machine struct {
 	lastPanic atomic.Pointer[string]
 	// counted is what Counters returns; not under mu.
 	counted counters
+	events  events
 }
 
 // state is what the log decides: everything that a snapshot must carry.
@@ -112,6 +113,7 @@ func (b Batch) apply(index uint64, data []byte, targets []Target) error {
 	}
 	m.index = index
 	m.now = max(m.now, h.Time)
+	defer m.tellEvents()
 	switch h.Kind {
 	case EntryCalls:
 		return m.applyUnits(body, h.Seed, targets)

@@ -201,6 +201,16 @@ func (d *decoder) uvarint() uint64 {
 	return n
 }
 
+// count reads how many elements follow. Each takes a byte at least, so that no number has them counted for ever.
+func (d *decoder) count() int {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	return int(n)
+}
+
 func (d *decoder) byte() byte {
 	if len(d.rest) == 0 {
 		d.bad = true

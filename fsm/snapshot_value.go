@@ -19,8 +19,8 @@ var zeroText = strings.Repeat("\x00", chunkBytes)
 
 // appendValue encodes what a key holds, by its kind; enc is what savedEncoding says of it.
 func appendValue(dst []byte, v value, enc byte) []byte {
-	if v.kind() != kindString {
-		panic("fsm: a kind without an encoding")
+	if c, ok := v.obj.(collection); ok {
+		return c.appendTo(dst)
 	}
 	dst = binary.AppendUvarint(dst, uint64(v.Len()))
 	if enc&encHoles == 0 {
@@ -31,6 +31,9 @@ func appendValue(dst []byte, v value, enc byte) []byte {
 
 // savedEncoding is a value's encoding as a snapshot has it.
 func (v value) savedEncoding() byte {
+	if c, ok := v.obj.(collection); ok {
+		return c.form()
+	}
 	if v.hasHole() {
 		return byte(v.enc) | encHoles
 	}
@@ -89,6 +92,9 @@ func (v value) zeroChunk(at int) bool {
 
 // value decodes what appendValue wrote.
 func (d *decoder) value(k kind, enc encoding) value {
+	if decode := decoders[k]; decode != nil {
+		return value{obj: decode(d, byte(enc))}
+	}
 	holes := enc&encHoles != 0
 	enc &^= encHoles
 	switch {

@@ -29,13 +29,19 @@ type kind uint8
 
 // The kinds stand in snapshots: their numbers never change.
 const (
-	kindString kind = 0
+	kindString kind = iota
+	kindList
+	kindSet
+	kindZset
+	kindHash
+	kindStream
 )
 
+var kindNames = [...]string{"string", "list", "set", "zset", "hash", "stream"}
+
 func (k kind) String() string {
-	switch k {
-	case kindString:
-		return "string"
+	if int(k) < len(kindNames) {
+		return kindNames[k]
 	}
 	return "unknown"
 }
@@ -120,6 +126,14 @@ func (v value) boxed() object {
 		return v.obj
 	}
 	return text(strings.Clone(v.str))
+}
+
+// encodingName is what OBJECT ENCODING says.
+func (v value) encodingName() string {
+	if c, ok := v.obj.(collection); ok {
+		return c.encoding()
+	}
+	return v.enc.String()
 }
 
 // The methods below are for values of kindString.
@@ -234,8 +248,11 @@ func (v value) spliced(off int, s []byte, n int) value {
 
 // share returns the value for a second key: changes of the one never show in the other.
 func (v value) share(gen uint32) value {
-	if b, ok := v.obj.(*blob); ok {
-		v.obj = b.share(gen)
+	switch o := v.obj.(type) {
+	case *blob:
+		v.obj = o.share(gen)
+	case collection:
+		v.obj = o.copied(gen)
 	}
 	return v
 }

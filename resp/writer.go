@@ -205,6 +205,31 @@ func (w *Writer) Map(n int) {
 	w.Array(2 * n)
 }
 
+// Pairs announces n arrays of two, each of which begins with Pair, in RESP2 their elements in one array.
+func (w *Writer) Pairs(n int) {
+	if w.proto != RESP3 {
+		n *= 2
+	}
+	w.Array(n)
+}
+
+// Pair begins one of Pairs.
+func (w *Writer) Pair() {
+	if w.proto == RESP3 {
+		w.Array(2)
+	}
+}
+
+// Entries announces a map of n entries, each of which begins with Entry, in RESP2 an array of arrays of two.
+func (w *Writer) Entries(n int) { w.aggregate('%', n) }
+
+// Entry begins one of Entries.
+func (w *Writer) Entry() {
+	if w.proto != RESP3 {
+		w.Array(2)
+	}
+}
+
 // Set announces n members, in RESP2 an array.
 func (w *Writer) Set(n int) { w.aggregate('~', n) }
 

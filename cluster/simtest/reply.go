@@ -29,6 +29,10 @@ func (r *Reply) Null()                     { r.add("_") }
 func (r *Reply) NullArray()                { r.add("_*") }
 func (r *Reply) Array(n int)               { r.head("*", n) }
 func (r *Reply) Map(n int)                 { r.head("%", n) }
+func (r *Reply) Pairs(n int)               { r.head("*", n) }
+func (r *Reply) Pair()                     { r.head("*", 2) }
+func (r *Reply) Entries(n int)             { r.head("%", n) }
+func (r *Reply) Entry()                    {}
 func (r *Reply) Set(n int)                 { r.head("~", n) }
 func (r *Reply) Push(n int)                { r.head(">", n) }
 func (r *Reply) Double(f float64)          { r.add("," + strconv.FormatFloat(f, 'g', 17, 64)) }

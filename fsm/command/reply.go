@@ -19,6 +19,14 @@ type Reply interface {
 	Array(n int)
 	// Map announces n pairs: 2n elements in RESP2.
 	Map(n int)
+	// Pairs announces n pairs, each of which begins with Pair and is two elements: arrays of two in RESP3, and 2n elements
+	// of one array in RESP2 (ZRANGE WITHSCORES).
+	Pairs(n int)
+	Pair()
+	// Entries announces n entries, each of which begins with Entry and is a key and its value: a map in RESP3, arrays of
+	// two in RESP2 (XREAD).
+	Entries(n int)
+	Entry()
 	// Set announces n members: an array in RESP2.
 	Set(n int)
 	// Push announces an out of band message of n elements: an array in RESP2.
@@ -57,6 +65,10 @@ func (discard) Null()                   {}
 func (discard) NullArray()              {}
 func (discard) Array(int)               {}
 func (discard) Map(int)                 {}
+func (discard) Pairs(int)               {}
+func (discard) Pair()                   {}
+func (discard) Entries(int)             {}
+func (discard) Entry()                  {}
 func (discard) Set(int)                 {}
 func (discard) Push(int)                {}
 func (discard) Double(float64)          {}

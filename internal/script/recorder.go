@@ -95,6 +95,35 @@ func (r *Recorder) Map(n int)   { r.header(respclient.Map, 2*n) }
 func (r *Recorder) Set(n int)   { r.header(respclient.Set, n) }
 func (r *Recorder) Push(n int)  { r.header(respclient.Push, n) }
 
+// Pairs and Pair are arrays of two in RESP3 and elements of one array in RESP2.
+func (r *Recorder) Pairs(n int) {
+	if r.Proto != 3 {
+		n *= 2
+	}
+	r.Array(n)
+}
+
+func (r *Recorder) Pair() {
+	if r.Proto == 3 {
+		r.Array(2)
+	}
+}
+
+// Entries and Entry are a map in RESP3 and arrays of two in RESP2.
+func (r *Recorder) Entries(n int) {
+	if r.Proto == 3 {
+		r.Map(n)
+		return
+	}
+	r.Array(n)
+}
+
+func (r *Recorder) Entry() {
+	if r.Proto != 3 {
+		r.Array(2)
+	}
+}
+
 func (r *Recorder) Double(f float64) {
 	r.orBulk(respclient.Value{Kind: respclient.Double, Str: strconv.FormatFloat(f, 'g', 17, 64)})
 }
