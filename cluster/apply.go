@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -68,6 +69,7 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 	}
 	clear(a.claimed)
 	a.claimed = a.claimed[:0]
+	a.n.parking.finish(logs[len(logs)-1].Index)
 	if err == nil {
 		a.advance(logs[len(logs)-1].Index)
 	}
@@ -177,6 +179,9 @@ func (a *applier) Restore(rc io.ReadCloser) error {
 	if err := a.m.Restore(rc); err != nil {
 		return fmt.Errorf("restore snapshot: %w", err)
 	}
+	a.n.parking.abandon(errStateReplaced, a.m.Waits)
 	a.advance(a.m.Index())
 	return nil
 }
+
+var errStateReplaced = errors.New("a snapshot has replaced this node's state")

@@ -124,6 +124,7 @@ func (n *Node) endLead(l *lead) {
 		n.log.Info("no longer the leader", "term", l.term)
 		n.reader.blockLease(true)
 		n.proposer.stop(ErrNotLeader)
+		n.parking.demoted()
 		n.cfg.OnLeadership(false)
 	}
 }

@@ -28,6 +28,7 @@ type Node struct {
 	logs    *parallelLog // what raft has for its log
 
 	proposer  *proposer
+	parking   *parking
 	reader    *reader
 	book      *AddressBook
 	peersSeen *peersSeen
@@ -89,6 +90,8 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.applier = newApplier(n, n.machine)
 	n.proposer = newProposer(n)
+	n.parking = newParking(n)
+	n.machine.OnWaiting(n.parking)
 	n.reader = newReader(n)
 	n.book = cfg.Book
 	n.peersSeen = newPeersSeen()
@@ -103,6 +106,7 @@ func Open(cfg Config) (*Node, error) {
 	n.inbound.start()
 	n.goOwned(n.logs.run)
 	n.goOwned(n.proposer.run)
+	n.goOwned(n.parking.run)
 	n.goOwned(n.watchLeadership)
 	n.goOwned(n.keep)
 	n.goOwned(n.tendLog)
@@ -206,6 +210,7 @@ func (n *Node) Close() error {
 			n.log.Error("raft did not stop cleanly", "err", err)
 		}
 		n.proposer.overdue(n.cfg.Clock.Now().Add(time.Hour), ErrClosed)
+		n.parking.abandon(ErrClosed, nil)
 		n.goMu.Lock()
 		n.closed = true
 		n.goMu.Unlock()
@@ -263,6 +268,7 @@ func (n *Node) fatal(err error) {
 		n.logs.fail(err)
 		n.proposer.close(ErrFailed)
 		n.proposer.overdue(n.cfg.Clock.Now().Add(time.Hour), err)
+		n.parking.abandon(err, nil)
 		close(n.failing)
 		n.cfg.OnFatal(err)
 	})

@@ -161,6 +161,12 @@ func (pr *proposer) take() (*flight, []byte) {
 	})
 	for i, p := range fl.proposals {
 		fl.targets[i] = fsm.Target{Units: p.Units, Reply: p.Reply}
+		if p.MayWait {
+			fl.targets[i].Waits = func(waiter uint64) {
+				fl.proposals[i] = nil // from here on it has an end of its own
+				pr.n.parking.park(waiter, p)
+			}
+		}
 		data = append(data, p.Body...)
 		pr.queueBytes -= len(p.Body)
 	}
@@ -250,14 +256,16 @@ func (pr *proposer) claim(serial uint64) *flight {
 	return fl
 }
 
-// finish ends a claimed flight.
+// finish ends a claimed flight, but for what waits on.
 func (pr *proposer) finish(fl *flight, o command.Outcome, index uint64, err error) {
 	now := pr.n.cfg.Clock.Now()
 	pr.mu.Lock()
 	pr.regroup.landed(len(fl.proposals), len(pr.queue), now.Sub(fl.since), now)
 	pr.mu.Unlock()
 	for _, p := range fl.proposals {
-		p.Finish(o, index, err)
+		if p != nil {
+			p.Finish(o, index, err)
+		}
 	}
 	<-pr.slots
 	pr.signal() // what gathered meanwhile

@@ -85,6 +85,7 @@ func (m *Machine) applyCluster(k EntryKind, index uint64, body []byte) error {
 			return nil
 		}
 		c.leads[1], c.leads[0] = c.leads[0], leadStart{Term: l.Term, Index: index, NodeID: l.NodeID}
+		m.unblockAll()
 	case EntryMember:
 		var mem Member
 		if err := json.Unmarshal(body, &mem); err != nil {

@@ -88,5 +88,6 @@ func swapdb(tx *Tx, c *command.Call, r command.Reply) {
 		tx.m.born[i] = tx.m.seq
 	}
 	tx.selectDB(tx.db)
+	tx.m.waiting.swapped(int(a), int(b))
 	r.Simple("OK")
 }

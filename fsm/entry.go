@@ -41,6 +41,8 @@ const (
 	EntryMember EntryKind = 6
 	// EntryForget drops a node that was removed: body is its id.
 	EntryForget EntryKind = 7
+	// EntryUnblock ends the waits of blocking commands: body is { waiter u64, command.Unblocking u8 }*.
+	EntryUnblock EntryKind = 8
 )
 
 // Sentinel errors of Apply. Both stop the node: applying past them would let it diverge.
@@ -76,7 +78,7 @@ func DecodeEntry(data []byte) (h EntryHeader, body []byte, err error) {
 		return h, nil, fmt.Errorf("%w: %d bytes", ErrEntryCorrupt, len(data))
 	}
 	h.Kind = EntryKind(data[1])
-	if data[0] != entryVersion || h.Kind < EntryCalls || h.Kind > EntryForget {
+	if data[0] != entryVersion || h.Kind < EntryCalls || h.Kind > EntryUnblock {
 		return h, nil, fmt.Errorf("%w (version %d, kind %d)", ErrEntryVersion, data[0], data[1])
 	}
 	if len(data) < entryHeaderBytes {

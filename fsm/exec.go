@@ -93,8 +93,12 @@ func Executes(spec *command.Spec) bool { return executor(spec) != nil }
 
 // runUnit executes a call or a transaction of the log.
 func (m *Machine) runUnit(tx *Tx, u *command.Unit, r command.Reply) error {
+	tx.waits = false
 	if !u.Txn {
-		return m.runLogged(tx, &u.Calls[0], r)
+		tx.attempt = attemptFirst
+		err := m.runLogged(tx, &u.Calls[0], r)
+		tx.attempt = attemptNone
+		return err
 	}
 	if !m.watchesHold(u.Watches) {
 		r.NullArray()
@@ -141,8 +145,11 @@ func run(tx *Tx, c *command.Call, r command.Reply) {
 			tx.panicked(c, p)
 			r.Retract()
 			r.Error(command.ErrInternal)
+			tx.waits = false
 		}
-		r.EndCall()
+		if !tx.waits {
+			r.EndCall()
+		}
 	}()
 	executor(c.Spec)(tx, c, r)
 }

@@ -38,6 +38,9 @@ type Machine struct {
 	// counted is what Counters returns; not under mu.
 	counted counters
 	events  events
+	// clients are this node's that wait; see waiting.go.
+	clients Waiting
+	watches keyWatches
 }
 
 // state is what the log decides: everything that a snapshot must carry.
@@ -49,6 +52,7 @@ type state struct {
 	// born[h] is the seq at which a key whose name falls into bucket h was last created; see command.Watch.
 	born    []uint64
 	cluster clusterState
+	waiting waiting
 }
 
 // bornBuckets trades memory (8 bytes each) for chance: a WATCH of an absent key is disturbed by another key's creation
@@ -57,13 +61,13 @@ const bornBuckets = 1 << 16
 
 // New returns an empty machine.
 func New() *Machine {
-	m := &Machine{}
+	m := &Machine{clients: noClients{}}
 	m.state = newState()
 	return m
 }
 
 func newState() state {
-	s := state{born: make([]uint64, bornBuckets)}
+	s := state{born: make([]uint64, bornBuckets), waiting: newWaiting()}
 	s.cluster.Databases = DatabasesDefault
 	s.dbs = newDatabases(DatabasesDefault)
 	return s
@@ -81,6 +85,8 @@ func newDatabases(n int) []*keyspace {
 type Target struct {
 	Units int
 	Reply command.Reply
+	// Waits is called if a unit has to wait: its reply comes by Waiting. A call that may is a target's only unit.
+	Waits func(waiter uint64)
 }
 
 // Batch applies several entries under one hold of the lock. Use: b := m.Begin(); b.Apply(...)...; b.End().
@@ -121,6 +127,8 @@ func (b Batch) apply(index uint64, data []byte, targets []Target) error {
 		return m.applyExpire(body)
 	case EntryTick:
 		return nil
+	case EntryUnblock:
+		return m.applyUnblock(body, h.Seed)
 	}
 	return m.applyCluster(h.Kind, index, body)
 }
@@ -136,27 +144,49 @@ func (m *Machine) applyUnits(body []byte, seed uint64, targets []Target) error {
 	m.reader.Reset(body)
 	tx := &m.writeTx
 	tx.begin(m, seed)
-	reply, left := command.Discard, 0
+	var to Target
+	left := 0
 	for {
 		u := m.reader.Next()
 		if u == nil {
 			break
 		}
 		for left == 0 && len(targets) > 0 {
-			reply, left = targets[0].Reply, targets[0].Units
+			to, left = targets[0], targets[0].Units
 			targets = targets[1:]
 		}
 		if left == 0 {
-			reply = command.Discard
+			to = Target{Reply: command.Discard}
 		} else {
 			left--
 		}
-		if err := m.runUnit(tx, u, reply); err != nil {
+		if err := m.runUnit(tx, u, to.Reply); err != nil {
 			return err
 		}
+		if tx.waits && to.Waits != nil {
+			to.Waits(m.waiting.last)
+		}
+		m.serve(tx)
 	}
 	if m.reader.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrEntryCorrupt, m.reader.Err())
+	}
+	m.counted.add(tx)
+	return nil
+}
+
+func (m *Machine) applyUnblock(body []byte, seed uint64) error {
+	if len(body)%unblockBytes != 0 {
+		return ErrEntryCorrupt
+	}
+	tx := &m.writeTx
+	tx.begin(m, seed)
+	for ; len(body) > 0; body = body[unblockBytes:] {
+		how := command.Unblocking(body[8])
+		if how < command.UnblockTimeout || how > command.UnblockGone {
+			return ErrEntryVersion
+		}
+		m.unblock(tx, binary.LittleEndian.Uint64(body), how)
 	}
 	m.counted.add(tx)
 	return nil

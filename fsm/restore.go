@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // Sentinel errors of Restore.
@@ -33,6 +34,7 @@ func (m *Machine) Restore(r io.Reader) error {
 	m.state = s
 	// Items of the restored state carry generation 0; raising gen is not needed for correctness but keeps clones rare.
 	m.gen = 0
+	m.watches.tellAll()
 	return nil
 }
 
@@ -72,6 +74,8 @@ func (l *loader) load() (state, error) {
 			err = l.born(payload)
 		case recordKeys:
 			err = l.keysRecord(payload)
+		case recordWait:
+			err = l.waiting(payload)
 		case recordEnd:
 			return l.s, l.end(payload)
 		default:
@@ -155,6 +159,37 @@ func (l *loader) born(payload []byte) error {
 		return l.corrupt("born record malformed")
 	}
 	return nil
+}
+
+func (l *loader) waiting(payload []byte) error {
+	d := decoder{rest: payload}
+	l.s.waiting.last = d.uvarint()
+	for before := uint64(0); len(d.rest) > 0 && !d.bad; {
+		e := d.waiter()
+		d.bad = d.bad || e.id <= before || e.id > l.s.waiting.last || e.db >= len(l.s.dbs) || table.Lookup(e.args) == nil
+		if !d.bad {
+			l.s.waiting.enter(e)
+			before = e.id
+		}
+	}
+	if d.bad {
+		return l.corrupt("waiting record malformed")
+	}
+	return nil
+}
+
+func (d *decoder) waiter() *waiter {
+	e := &waiter{id: d.uvarint()}
+	db := d.uvarint()
+	d.bad = d.bad || db > DatabasesMax
+	e.db = int(db)
+	for range d.count() {
+		e.keys = append(e.keys, string(d.bytes()))
+	}
+	for range d.count() {
+		e.args = append(e.args, slices.Clone(d.bytes()))
+	}
+	return e
 }
 
 func (l *loader) keysRecord(payload []byte) error {

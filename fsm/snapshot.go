@@ -11,6 +11,8 @@ import (
 	"io"
 	"slices"
 	"sort"
+
+	"github.com/tidwall/btree"
 )
 
 // A snapshot is a sequence of records behind a head, little endian:
@@ -22,19 +24,22 @@ import (
 //	     2, born:  { bucket uvarint  seq uvarint }*
 //	     3, keys:  db uvarint  { key  kind u8  enc u8  deadline uvarint  version uvarint  value }*, names as length
 //	               uvarint and bytes, values as snapshot_value.go draws them, in the order of the key hash
+//	     4, waiting:  last waiter uvarint  { id uvarint  db uvarint  keys  args }*, both as count uvarint and strings;
+//	               left out where nobody has ever waited
 //	     255, end: number of keys u64; nothing follows it
 //
-// Version 1 knew no values with holes, and is read all the same.
+// Version 1 knew no values with holes, version 2 neither collections nor waiters; both are read all the same.
 //
 // The bytes are a function of the state: replicas at one index write the same snapshot. docs/FORMATS.md repeats this.
 const (
 	snapshotMagic      = "REDOUBT\x00"
-	snapshotVersion    = 2
+	snapshotVersion    = 3
 	snapshotVersionMin = 1 // the oldest that is read
 
 	recordMeta = 1
 	recordBorn = 2
 	recordKeys = 3
+	recordWait = 4
 	recordEnd  = 255
 
 	// recordBytesGoal is when a record of keys is closed. One key more than fits makes a longer record.
@@ -63,6 +68,8 @@ type Snapshot struct {
 	meta snapshotMeta
 	dbs  []*keyspace
 	born []uint64
+	last uint64 // waiter
+	wait *btree.Map[uint64, *waiter]
 }
 
 // Snapshot takes a picture. It holds the lock for microseconds, whatever the size of the data.
@@ -79,6 +86,7 @@ func (m *Machine) Snapshot() *Snapshot {
 		},
 		born: slices.Clone(m.born),
 		dbs:  make([]*keyspace, len(m.dbs)),
+		last: m.waiting.last, wait: m.waiting.waiters.Copy(),
 	}
 	for i, ks := range m.dbs {
 		s.dbs[i] = ks.snapshot()
@@ -127,6 +135,9 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	for i, ks := range s.dbs {
 		s.writeKeys(rw, i, ks)
 	}
+	if s.last != 0 {
+		rw.record(recordWait, s.appendWaiting(nil))
+	}
 	rw.record(recordEnd, binary.LittleEndian.AppendUint64(nil, uint64(s.Keys())))
 	if rw.err == nil {
 		rw.err = rw.w.Flush()
@@ -141,6 +152,24 @@ func (s *Snapshot) appendBorn(dst []byte) []byte {
 			dst = binary.AppendUvarint(dst, seq)
 		}
 	}
+	return dst
+}
+
+func (s *Snapshot) appendWaiting(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, s.last)
+	s.wait.Scan(func(id uint64, e *waiter) bool {
+		dst = binary.AppendUvarint(dst, id)
+		dst = binary.AppendUvarint(dst, uint64(e.db))
+		dst = binary.AppendUvarint(dst, uint64(len(e.keys)))
+		for _, key := range e.keys {
+			dst = appendString(dst, key)
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(e.args)))
+		for _, arg := range e.args {
+			dst = appendString(dst, textOf(arg))
+		}
+		return true
+	})
 	return dst
 }
 

@@ -28,6 +28,9 @@ type Tx struct {
 	dirty   int // keys modified by the entry so far
 	// reads: the call is a read command whose lookups count as hits and misses on this node.
 	reads bool
+	// attempt says how a blocking command is executed, and waits that it has to wait: it has not replied.
+	attempt attempt
+	waits   bool
 	// digits is where an integer is written for a reply.
 	digits [integerBytesMax]byte
 	// hashed is the key that was hashed last, and hash what came of it: a write looks its key up before it sets it.
@@ -156,6 +159,9 @@ func (tx *Tx) modified(it *item) {
 	it.version = tx.m.seq
 	it.access.Store(uint32(tx.now / 1000))
 	tx.dirty++
+	if tx.m.waiting.waiters.Len() > 0 || tx.m.watches.some.Load() > 0 {
+		tx.changed(it.key())
+	}
 }
 
 // put gives a present key another value and leaves its deadline alone.

@@ -11,6 +11,8 @@ import (
 type Backend interface {
 	// Propose hands writes over; each proposal ends exactly once. See command.Proposal.
 	Propose(p ...*command.Proposal)
+	// Unblock ends the wait of a blocking command's proposal, which still ends by itself.
+	Unblock(p *command.Proposal, how command.Unblocking)
 	// Leading reports whether this node serves as the leader.
 	Leading() bool
 	// ConfirmRead, ConfirmLease and ConfirmFollowerRead wait until a read may be served with linearizability: by a
@@ -23,6 +25,10 @@ type Backend interface {
 	// View and ViewTxn execute read commands on the applied state; false: the log time must advance first.
 	View(calls []command.Call, o command.ReadOptions, r command.Reply) bool
 	ViewTxn(watches []command.Watch, calls []command.Call, o command.ReadOptions, r command.Reply) bool
+	// ViewBlocking executes a blocking read; waits: nothing was replied. WatchKeys returns a channel that is closed once the
+	// log has changed one of the keys, and what ends the watch.
+	ViewBlocking(c *command.Call, o command.ReadOptions, r command.Reply) (waits, ok bool)
+	WatchKeys(db int, keys [][]byte) (changed <-chan struct{}, end func())
 	// Watch returns what EXEC must find again.
 	Watch(db int, keys [][]byte) []command.Watch
 	// LogTime is the leader's stamp in milliseconds; AdvanceTime moves the log time to it.

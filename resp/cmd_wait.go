@@ -72,7 +72,7 @@ func (c *conn) waitReplicas(want int, patience time.Duration) (got int, errText 
 		case got >= want:
 			return got, ""
 		case !c.srv.backend.Leading():
-			return 0, "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+			return 0, errUnblockedByRole
 		case unblock == unblockError:
 			return 0, "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 		case unblock == unblockTimeout, c.ctx.Err() != nil, c.shared.closing.Load(), !forever && !time.Now().Before(over):

@@ -33,8 +33,12 @@ func (c *conn) dispatch(args [][]byte) bool {
 	switch {
 	case c.inMulti && !unqueued[spec.Name]:
 		c.enqueue(spec, args)
+	case spec.Is(command.Write) && c.blocks(spec, args):
+		c.block(spec, args)
 	case spec.Is(command.Write):
 		c.gatherWrite(spec, args)
+	case spec.InFSM() && c.blocks(spec, args):
+		c.blockRead(spec, args)
 	case spec.InFSM():
 		c.gatherRead(spec, args)
 	default:

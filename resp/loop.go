@@ -262,6 +262,8 @@ func (c *conn) gatherNow(args [][]byte) bool {
 		return false
 	}
 	switch {
+	case spec.Is(command.Blocking):
+		return false
 	case spec.Is(command.Write):
 		if size := callBytes(args); len(c.reads) > 0 || size > c.srv.entryMax || !c.roomForWrite(size) {
 			return false

@@ -24,6 +24,8 @@ var _ resp.Backend = (*backend)(nil)
 
 func (b *backend) Propose(ps ...*command.Proposal) { b.s.node.Propose(ps...) }
 
+func (b *backend) Unblock(p *command.Proposal, how command.Unblocking) { b.s.node.Unblock(p, how) }
+
 func (b *backend) Leading() bool       { return b.s.node.Leading() }
 func (b *backend) ConfirmRead() error  { return b.s.node.ConfirmRead() }
 func (b *backend) ConfirmLease() error { return b.s.node.ConfirmLease() }
@@ -50,6 +52,14 @@ func (b *backend) View(calls []command.Call, o command.ReadOptions, r command.Re
 
 func (b *backend) ViewTxn(w []command.Watch, calls []command.Call, o command.ReadOptions, r command.Reply) bool {
 	return b.s.node.Machine().ViewTxn(w, calls, o, r)
+}
+
+func (b *backend) ViewBlocking(c *command.Call, o command.ReadOptions, r command.Reply) (waits, ok bool) {
+	return b.s.node.Machine().ViewBlocking(c, o, r)
+}
+
+func (b *backend) WatchKeys(db int, keys [][]byte) (changed <-chan struct{}, end func()) {
+	return b.s.node.Machine().WatchKeys(db, keys)
 }
 
 func (b *backend) Watch(db int, keys [][]byte) []command.Watch {

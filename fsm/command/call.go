@@ -1,5 +1,7 @@
 package command
 
+import "sync/atomic"
+
 // Call is one command to execute. Args[0] is the name as the client wrote it. Args belong to the caller: an executor
 // copies what it keeps.
 type Call struct {
@@ -35,6 +37,19 @@ const (
 	Unknown
 )
 
+// Unblocking is how the log ends the wait of a blocking command.
+type Unblocking uint8
+
+// The ways. Their numbers stand in logs and never change.
+const (
+	// UnblockTimeout: the command replies that there was nothing.
+	UnblockTimeout Unblocking = 1
+	// UnblockError: it replies the error of CLIENT UNBLOCK.
+	UnblockError Unblocking = 2
+	// UnblockGone: nobody reads a reply.
+	UnblockGone Unblocking = 3
+)
+
 // Proposal is a run of units (calls and transactions) of one connection that goes into the log together. The
 // connection's owner fills it, hands it over and hears of its end by Done or Ended; between the two it touches neither
 // the proposal nor its Reply. A Proposal is reused after Reset.
@@ -44,6 +59,12 @@ type Proposal struct {
 	Units int
 	// Reply receives the units' replies in order when the outcome is Applied, and nothing otherwise.
 	Reply Reply
+	// MayWait says that the only unit is a blocking command outside of a transaction. Where it has to wait in the log's
+	// state Waiter is its number there, and the reply comes with a later entry. Unblock is how its wait shall end, 0: as it
+	// will. Both belong to the one who applies, until the end.
+	MayWait bool
+	Waiter  uint64
+	Unblock atomic.Uint32
 	// Outcome and Err are set before Done is signalled. Err says why for Refused and Unknown.
 	Outcome Outcome
 	Err     error
@@ -69,6 +90,8 @@ func (p *Proposal) Reset() {
 		p.Body = nil
 	}
 	p.Body, p.Units, p.Outcome, p.Err, p.Index, p.Ended = p.Body[:0], 0, Pending, nil, 0, nil
+	p.MayWait, p.Waiter = false, 0
+	p.Unblock.Store(0)
 }
 
 // Finish ends the proposal. Only the one who owns the proposal at that moment (the proposer or the apply path) calls it.

@@ -104,8 +104,11 @@ type Spec struct {
 	Keys  []KeySpec
 	// KeysFunc finds the keys where Keys cannot say it all: it returns positions in args. args has passed the arity check.
 	KeysFunc func(args [][]byte) []int
-	Group    string
-	Since    string
+	// Timeout says of a blocking command how long it waits: milliseconds, 0 for ever. It is false where args ask for no wait,
+	// or say no time.
+	Timeout func(args [][]byte) (millis int64, ok bool)
+	Group   string
+	Since   string
 	// Categories are ACL categories beyond those that follow from flags and group, without the "@".
 	Categories []string
 	// Tips are Redis 7.0's command tips.

@@ -22,7 +22,9 @@ type Backend struct {
 	machine *fsm.Machine
 	clock   func() time.Time
 
-	mu      sync.Mutex // one entry at a time
+	mu      sync.Mutex // one entry at a time; guards parked and served
+	parked  map[uint64]*command.Proposal
+	served  []*command.Proposal
 	index   uint64
 	stamp   int64
 	entries atomic.Int64
@@ -38,7 +40,8 @@ var _ resp.Backend = (*Backend)(nil)
 
 // NewBackend returns a Backend with empty databases. It panics if the state machine refuses its first entry.
 func NewBackend() *Backend {
-	b := &Backend{machine: fsm.New(), clock: time.Now}
+	b := &Backend{machine: fsm.New(), clock: time.Now, parked: make(map[uint64]*command.Proposal)}
+	b.machine.OnWaiting(waiting{b})
 	b.activeExpire.Store(true)
 	genesis, err := json.Marshal(fsm.Genesis{ClusterID: "test", HashKey0: 1, HashKey1: 2, Databases: fsm.DatabasesDefault})
 	if err == nil {
@@ -57,7 +60,29 @@ func (b *Backend) apply(kind fsm.EntryKind, body []byte, targets []fsm.Target) (
 	b.stamp = max(b.stamp+1, b.clock().UnixMilli())
 	data := fsm.AppendEntryHeader(nil, fsm.EntryHeader{Kind: kind, Time: b.stamp, Seed: b.index})
 	b.entries.Add(1)
-	return b.index, b.machine.Apply(b.index, append(data, body...), targets)
+	err := b.machine.Apply(b.index, append(data, body...), targets)
+	for _, p := range b.served {
+		p.Finish(command.Applied, b.index, nil)
+	}
+	b.served = nil
+	return b.index, err
+}
+
+// waiting is fsm.Waiting, called by apply.
+type waiting struct{ b *Backend }
+
+func (w waiting) Reply(id uint64) command.Reply {
+	if p := w.b.parked[id]; p != nil {
+		return p.Reply
+	}
+	return nil
+}
+
+func (w waiting) Served(id uint64) {
+	if p := w.b.parked[id]; p != nil {
+		delete(w.b.parked, id)
+		w.b.served = append(w.b.served, p)
+	}
 }
 
 // Follow makes the node a follower, which refuses writes, or a leader again.
@@ -91,12 +116,22 @@ func (b *Backend) propose(p *command.Proposal) {
 		p.Finish(command.Refused, 0, command.ErrNotLeader)
 		return
 	}
-	index, err := b.apply(fsm.EntryCalls, p.Body, []fsm.Target{{Units: p.Units, Reply: p.Reply}})
+	waits := false
+	index, err := b.apply(fsm.EntryCalls, p.Body, []fsm.Target{{Units: p.Units, Reply: p.Reply, Waits: func(id uint64) {
+		waits, p.Waiter, b.parked[id] = true, id, p
+	}}})
 	if err != nil {
 		p.Finish(command.Unknown, 0, fmt.Errorf("%w: %w", command.ErrFailed, err))
 		return
 	}
-	p.Finish(command.Applied, index, nil)
+	if !waits {
+		p.Finish(command.Applied, index, nil)
+	}
+}
+
+// Unblock takes effect on what waits already.
+func (b *Backend) Unblock(p *command.Proposal, how command.Unblocking) {
+	_, _ = b.apply(fsm.EntryUnblock, fsm.AppendUnblock(nil, p.Waiter, how), nil) // who was served meanwhile is not there
 }
 
 func (b *Backend) Leading() bool                             { return !b.following.Load() }
@@ -111,6 +146,14 @@ func (b *Backend) View(calls []command.Call, o command.ReadOptions, r command.Re
 
 func (b *Backend) ViewTxn(w []command.Watch, calls []command.Call, o command.ReadOptions, r command.Reply) bool {
 	return b.machine.ViewTxn(w, calls, o, r)
+}
+
+func (b *Backend) ViewBlocking(c *command.Call, o command.ReadOptions, r command.Reply) (waits, ok bool) {
+	return b.machine.ViewBlocking(c, o, r)
+}
+
+func (b *Backend) WatchKeys(db int, keys [][]byte) (changed <-chan struct{}, end func()) {
+	return b.machine.WatchKeys(db, keys)
 }
 
 func (b *Backend) Watch(db int, keys [][]byte) []command.Watch { return b.machine.Watch(db, keys) }
