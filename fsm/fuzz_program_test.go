@@ -100,6 +100,16 @@ func newVocabulary(t testing.TB) *vocabulary {
 	return v
 }
 
+// only is the vocabulary of one group of commands, and of strings for those that need a key of any type.
+func (v *vocabulary) only(group string) *vocabulary {
+	part := *v
+	part.names = slices.DeleteFunc(slices.Clone(v.names), func(name string) bool {
+		g := testTable().Get(name).Group
+		return g != group && (g != "string" || group != "generic" && group != "server")
+	})
+	return &part
+}
+
 // vocabularyTarget notes what scripts send. Its replies are all the same, which ends the loops of scripts at once.
 type vocabularyTarget vocabulary
 

@@ -31,6 +31,7 @@ type replicas struct {
 	m       [3]*Machine
 	index   uint64
 	now     int64
+	proto   int       // of the replies to entries
 	rarely  bool      // snapshots are taken and restored a tenth as often
 	pending *Snapshot // taken before a change, and
 	picture []byte    // what it was then
@@ -40,7 +41,7 @@ const restoreEvery = 5 // entries
 
 func newReplicas(t testing.TB) *replicas {
 	t.Helper()
-	r := &replicas{m: [3]*Machine{New(), New(), New()}, now: testTime}
+	r := &replicas{m: [3]*Machine{New(), New(), New()}, now: testTime, proto: 3}
 	body, err := json.Marshal(Genesis{ClusterID: "test", HashKey0: 1, HashKey1: 2, Databases: DatabasesDefault})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func (r *replicas) apply(k EntryKind, body []byte, units []int) ([]respclient.Va
 				return nil, err
 			}
 		}
-		rec := &script.Recorder{Proto: 3}
+		rec := &script.Recorder{Proto: r.proto}
 		var targets []Target
 		for _, n := range units {
 			targets = append(targets, Target{Units: n, Reply: rec})
@@ -157,6 +158,7 @@ func (r *replicas) do(db, proto int, args []string) (respclient.Value, error) {
 	if !call.Spec.Is(command.Write) {
 		return r.view(call, proto)
 	}
+	r.proto = proto
 	p := command.NewProposal(nil)
 	p.AddCall(db, call.Args)
 	got, err := r.apply(EntryCalls, p.Body, []int{p.Units})

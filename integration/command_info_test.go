@@ -99,26 +99,11 @@ func keyRange(s *command.Spec) (first, last, step int64) {
 	return first, last, step
 }
 
-// groupCategories are the ACL categories that follow from a group.
-var groupCategories = map[string]string{"string": "@string", "generic": "@keyspace"}
-
-// categories derives the ACL categories as the facade does.
+// categories are the ACL categories as the facade prints them.
 func categories(s *command.Spec) []string {
-	out := []string{"@slow"}
-	if s.Is(command.Fast) {
-		out[0] = "@fast"
-	}
-	if s.Is(command.Write) {
-		out = append(out, "@write")
-	}
-	if s.Is(command.ReadOnly) {
-		out = append(out, "@read")
-	}
-	if g := groupCategories[s.Group]; g != "" && len(s.Subcommands) == 0 {
-		out = append(out, g)
-	}
-	for _, c := range s.Categories {
-		out = append(out, "@"+c)
+	var out []string
+	for _, name := range s.ACL().Names() {
+		out = append(out, "@"+name)
 	}
 	return sorted(out)
 }
@@ -126,8 +111,11 @@ func categories(s *command.Spec) []string {
 func describeKeys(s *command.Spec) []string {
 	var out []string
 	for _, k := range s.Keys {
-		out = append(out, fmt.Sprintf("[%s] index %d range %d %d %d",
-			strings.Join(k.Flags.Names(), " "), k.Index, k.Last, k.Step, k.Limit))
+		find := fmt.Sprintf("range %d %d %d", k.Last, k.Step, k.Limit)
+		if k.KeyNum {
+			find = fmt.Sprintf("keynum %d %d %d", k.KeyNumIndex, k.FirstKey, k.Step)
+		}
+		out = append(out, fmt.Sprintf("[%s] index %d %s", strings.Join(k.Flags.Names(), " "), k.Index, find))
 	}
 	return out
 }
@@ -138,9 +126,13 @@ func redisKeys(v respclient.Value) []string {
 		k := pairs(e)
 		begin, find := pairs(k["begin_search"]), pairs(k["find_keys"])
 		r := pairs(find["spec"])
+		numbers := []int64{r["lastkey"].Int, r["keystep"].Int, r["limit"].Int}
+		if find["type"].Str == "keynum" {
+			numbers = []int64{r["keynumidx"].Int, r["firstkey"].Int, r["keystep"].Int}
+		}
 		out = append(out, fmt.Sprintf("[%s] %s %d %s %d %d %d",
 			strings.Join(k["flags"].Strings(), " "), begin["type"].Str, pairs(begin["spec"])["index"].Int,
-			find["type"].Str, r["lastkey"].Int, r["keystep"].Int, r["limit"].Int))
+			find["type"].Str, numbers[0], numbers[1], numbers[2]))
 	}
 	return out
 }
