@@ -22,7 +22,7 @@ var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands,
 	hashCommands,
-	listCommands, listPosCommands, listMoveCommands,
+	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
 }
 
 var (

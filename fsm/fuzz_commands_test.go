@@ -77,7 +77,7 @@ func TestProgramsReachEveryCommand(t *testing.T) {
 	answered := map[string]bool{}
 	for i, name := range all.names {
 		v := all.only(testTable().Get(name).Group)
-		for seed := uint64(0); !answered[name] && seed < 60; seed++ {
+		for seed := uint64(0); !answered[name] && seed < 250; seed++ {
 			maps.Copy(answered, runProgram(t, v, randomProgram(uint64(i)<<8+seed)).answered)
 		}
 	}
@@ -113,10 +113,15 @@ type fleet struct {
 	baseLen  int
 	told     []string // for the report of a failure
 	answered map[string]bool
+	clients  [2]*fuzzClients // of the leader and the holder
 }
 
 func newFleet(t testing.TB, v *vocabulary) *fleet {
 	fl := &fleet{t: t, v: v, leader: New(), holder: New(), follower: New(), now: testTime, answered: map[string]bool{}}
+	for i, m := range fl.replicas()[:2] {
+		fl.clients[i] = &fuzzClients{parked: map[uint64]*script.Recorder{}}
+		m.OnWaiting(fl.clients[i])
+	}
 	body, err := json.Marshal(Genesis{ClusterID: "fuzz", HashKey0: 1, HashKey1: 2, Databases: fuzzDBs})
 	if err != nil {
 		t.Fatal(err)
@@ -186,8 +191,14 @@ func (fl *fleet) logCalls(p *program, n int) {
 			fl.watches = nil
 		} else if c := fl.call(p); c.Spec != nil && !nodeLocal[c.Spec.Name] {
 			fl.note("  %s", quotedCall(&c))
+			if more := prop.Units - sum(units); more > 0 && c.Spec.Is(command.Blocking) {
+				units = append(units, more) // it has a proposal of its own
+			}
 			prop.AddCall(c.DB, c.Args)
 			names = append(names, c.Spec.Name)
+			if c.Spec.Is(command.Blocking) {
+				units = append(units, 1)
+			}
 		}
 		if more := prop.Units - sum(units); more > 0 && p.below(2) == 0 {
 			units = append(units, more) // a proposal ends here
@@ -200,7 +211,7 @@ func (fl *fleet) logCalls(p *program, n int) {
 		return
 	}
 	for i, v := range fl.apply(EntryCalls, prop.Body, units...) {
-		if !v.IsError() {
+		if !v.IsError() && v.Kind != waits {
 			fl.answered[names[i]] = true
 		}
 	}
@@ -261,10 +272,16 @@ func (fl *fleet) apply(k EntryKind, body []byte, units ...int) []respclient.Valu
 	for i, m := range fl.replicas() {
 		rec := &script.Recorder{Proto: 2 + int(index%2)}
 		var targets []Target
+		var waiting []int // units
+		unit := 0
 		for _, n := range units {
-			if m != fl.follower {
-				targets = append(targets, Target{Units: n, Reply: rec})
+			if at := unit; m != fl.follower {
+				targets = append(targets, Target{Units: n, Reply: rec, Waits: func(id uint64) {
+					waiting = append(waiting, at)
+					fl.clients[i].parked[id] = &script.Recorder{Proto: rec.Proto}
+				}})
 			}
+			unit += n
 		}
 		if err := m.Apply(index, bytes.Clone(data), targets); err != nil {
 			fl.fatal("replica %d: %v", i, err)
@@ -273,6 +290,9 @@ func (fl *fleet) apply(k EntryKind, body []byte, units ...int) []respclient.Valu
 			fl.fatal("replica %d: an executor panicked: %s", i, what)
 		}
 		got, ok := rec.Take()
+		for _, at := range waiting {
+			got = slices.Insert(got, min(at, len(got)), respclient.Value{Kind: waits})
+		}
 		if !ok || m != fl.follower && len(got) != sum(units) {
 			fl.fatal("replica %d: %d replies to %d units, complete: %t", i, len(got), sum(units), ok)
 		}
@@ -283,8 +303,12 @@ func (fl *fleet) apply(k EntryKind, body []byte, units ...int) []respclient.Valu
 			fl.fatal("replica %d replies %.2000q, the leader %.2000q", i, rendered(got), rendered(first))
 		}
 	}
+	fl.checkServed()
 	return first
 }
+
+// waits stands for the reply of a call that waits.
+const waits respclient.Kind = 0xff
 
 func equalValues(a, b respclient.Value) bool {
 	return a.Kind == b.Kind && a.Str == b.Str && a.Int == b.Int && a.Format == b.Format &&

@@ -3,6 +3,7 @@ package fsm
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"unsafe"
@@ -148,13 +149,49 @@ func (fl *fleet) checkHeld() {
 	}
 }
 
+// fuzzClients are a replica's clients that wait.
+type fuzzClients struct {
+	parked map[uint64]*script.Recorder
+	served []string
+}
+
+func (c *fuzzClients) Reply(id uint64) command.Reply {
+	if rec := c.parked[id]; rec != nil {
+		return rec
+	}
+	return nil
+}
+
+func (c *fuzzClients) Served(id uint64) {
+	if rec := c.parked[id]; rec != nil {
+		got, ok := rec.Take()
+		c.served = append(c.served, fmt.Sprint(id, ok, rendered(got)))
+		delete(c.parked, id)
+	}
+}
+
+// checkServed: the same clients are served with the same everywhere.
+func (fl *fleet) checkServed() {
+	fl.t.Helper()
+	a, b := fl.clients[0], fl.clients[1]
+	if !slices.Equal(a.served, b.served) {
+		fl.fatal("the second replica serves %q, the leader %q", b.served, a.served)
+	}
+	for _, what := range a.served {
+		fl.note("    served: %s", what)
+	}
+	a.served, b.served = nil, nil
+}
+
 // clusterEntry is one of those that the cluster writes about itself.
 func (fl *fleet) clusterEntry(p *program) {
 	id := string('a' + rune(p.below(3)))
 	var body []byte
 	var kind EntryKind
 	var err error
-	switch p.below(4) {
+	switch p.below(6) {
+	case 4, 5: // more often than not of one who waits, or did
+		kind, body = EntryUnblock, AppendUnblock(nil, uint64(p.below(10)), command.Unblocking(1+p.below(3)))
 	case 0:
 		kind = EntryMember
 		body, err = json.Marshal(Member{ID: id, RespAddr: p.bytes(3), Drained: p.below(2) == 1})

@@ -31,6 +31,7 @@ type Tx struct {
 	// attempt says how a blocking command is executed, and waits that it has to wait: it has not replied.
 	attempt attempt
 	waits   bool
+	ready   string // at attemptAgain: the key that has been changed
 	// digits is where an integer is written for a reply.
 	digits [integerBytesMax]byte
 	// hashed is the key that was hashed last, and hash what came of it: a write looks its key up before it sets it.

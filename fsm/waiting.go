@@ -195,6 +195,7 @@ func (m *Machine) serve(tx *Tx) {
 			if tx.peek(dataOf(at.key)) == nil {
 				break // nobody finds anything there
 			}
+			tx.ready = at.key
 			m.again(tx, e, attemptAgain)
 		}
 	}

@@ -11,6 +11,9 @@
 //	@db 3                           SELECT 3 on the present connection
 //	@wait 20ms                      lets time pass
 //	> SET k "a b" EX 10             a command; the lines after it are its reply
+//	& BLPOP k 0                     a command whose reply comes later; no other may go over its connection before
+//	@blocked 2                      waits until so many clients of the server are blocked
+//	@await b                        the reply to what was sent over the connection b
 //	> TTL k  ~int                   a command whose reply is compared in part
 //	(integer ~)
 //

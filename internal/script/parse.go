@@ -32,6 +32,9 @@ const (
 	stepConn
 	stepDB
 	stepWait
+	stepBlocked
+	stepSend // a command whose reply comes later
+	stepAwait
 	stepCommand
 )
 
@@ -40,8 +43,8 @@ type step struct {
 	kind stepKind
 	line int    // from 1
 	text string // the line as written
-	name string // stepConn, stepNeeds
-	n    int    // stepProto, stepDB
+	name string // stepConn, stepNeeds, stepAwait
+	n    int    // stepProto, stepDB, stepBlocked
 	wait time.Duration
 	args []string
 	mask string // "", or a marker without its tilde
@@ -129,6 +132,11 @@ func (s *Script) addLine(line int, text string) error {
 		if st.kind == stepNeeds {
 			s.Needs = append(s.Needs, st.name)
 		}
+	case strings.HasPrefix(text, "& "):
+		if err := st.command(); err != nil {
+			return err
+		}
+		st.kind = stepSend
 	case strings.HasPrefix(text, "> "):
 		if err := st.command(); err != nil {
 			return err
@@ -142,12 +150,15 @@ func (s *Script) addLine(line int, text string) error {
 
 // addReply takes a line that follows a command as its reply.
 func (s *Script) addReply(text string) error {
-	if n := len(s.steps); n > 0 && s.steps[n-1].kind == stepCommand && s.steps[n-1].want == "" {
+	if n := len(s.steps); n > 0 && s.steps[n-1].replies() && s.steps[n-1].want == "" {
 		s.steps[n-1].want = text
 		return nil
 	}
 	return fmt.Errorf("%w: a reply without a command: %q", ErrSyntax, text)
 }
+
+// replies reports whether a reply follows the step.
+func (st *step) replies() bool { return st.kind == stepCommand || st.kind == stepAwait }
 
 func (st *step) directive() error {
 	word, arg, _ := strings.Cut(st.text[1:], " ")
@@ -161,6 +172,11 @@ func (st *step) directive() error {
 		st.kind, st.n = stepProto, int(word[4]-'0')
 	case "conn":
 		st.kind, st.name = stepConn, arg
+	case "await":
+		st.kind, st.name = stepAwait, arg
+	case "blocked":
+		st.kind = stepBlocked
+		st.n, err = strconv.Atoi(arg)
 	case "db":
 		st.kind = stepDB
 		st.n, err = strconv.Atoi(arg)

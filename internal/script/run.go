@@ -55,11 +55,18 @@ type runner struct {
 	target Target
 	conns  map[string]Conn
 	conn   Conn
+	name   string                 // of conn
+	sent   map[string]chan answer // by connection: of commands whose replies come later
+}
+
+type answer struct {
+	v   respclient.Value
+	err error
 }
 
 // Run runs the script from empty databases. An error means that it could not be run to its end.
 func (s *Script) Run(t Target) (Result, error) {
-	r := &runner{target: t, conns: map[string]Conn{}}
+	r := &runner{target: t, conns: map[string]Conn{}, sent: map[string]chan answer{}}
 	defer r.close()
 	var res Result
 	err := r.open(connDefault)
@@ -73,7 +80,7 @@ func (s *Script) Run(t Target) (Result, error) {
 		}
 		st := &s.steps[i]
 		out.WriteString(st.text + "\n")
-		if st.kind != stepCommand {
+		if !st.replies() {
 			err = r.direct(st)
 			continue
 		}
@@ -106,7 +113,7 @@ func (r *runner) open(name string) error {
 		}
 		r.conns[name] = c
 	}
-	r.conn = c
+	r.conn, r.name = c, name
 	return nil
 }
 
@@ -121,8 +128,63 @@ func (r *runner) direct(st *step) error {
 		return r.must("HELLO", strconv.Itoa(st.n))
 	case stepDB:
 		return r.must("SELECT", strconv.Itoa(st.n))
+	case stepSend:
+		return r.send(st.args)
+	case stepBlocked:
+		return r.blocked(st.n)
 	}
 	return nil
+}
+
+// send sends a command on a goroutine, which ends with the connection at the latest.
+func (r *runner) send(args []string) error {
+	if r.sent[r.name] != nil {
+		return fmt.Errorf("connection %s waits for a reply", r.name)
+	}
+	c, got := r.conn, make(chan answer, 1)
+	r.sent[r.name] = got
+	go func() {
+		v, err := c.Do(args...)
+		got <- answer{v, err}
+	}()
+	return nil
+}
+
+// blockedPatience is how long so many clients may take to block, and a reply to come that is awaited.
+const blockedPatience = 20 * time.Second
+
+// blocked asks a connection of its own until so many clients are blocked.
+func (r *runner) blocked(n int) error {
+	c, err := r.target.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	want := fmt.Sprintf("blocked_clients:%d\r\n", n)
+	for end := time.Now().Add(blockedPatience); ; time.Sleep(time.Millisecond) {
+		v, err := c.Do("INFO", "clients")
+		if err != nil || v.Str == "" || strings.Contains(v.Str, want) { // a target without INFO blocks nobody
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("no %d clients block: %s", n, v.Str)
+		}
+	}
+}
+
+// await takes the reply to a command that was sent.
+func (r *runner) await(name string) (respclient.Value, error) {
+	got := r.sent[name]
+	if got == nil {
+		return respclient.Value{}, fmt.Errorf("connection %s waits for no reply", name)
+	}
+	delete(r.sent, name)
+	select {
+	case a := <-got:
+		return a.v, a.err
+	case <-time.After(blockedPatience):
+		return respclient.Value{}, fmt.Errorf("no reply on connection %s", name)
+	}
 }
 
 func (r *runner) must(args ...string) error {
@@ -136,7 +198,11 @@ func (r *runner) must(args ...string) error {
 func (r *runner) reply(st *step) (string, error) {
 	var v respclient.Value
 	var err error
-	if strings.EqualFold(st.args[0], scanAll) {
+	if st.kind == stepAwait {
+		v, err = r.await(st.name)
+	} else if r.sent[r.name] != nil {
+		err = fmt.Errorf("connection %s waits for a reply", r.name)
+	} else if strings.EqualFold(st.args[0], scanAll) {
 		v, err = r.scanAll(st.args[1:])
 	} else {
 		v, err = r.conn.Do(st.args...)
