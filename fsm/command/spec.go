@@ -102,8 +102,8 @@ type Spec struct {
 	Arity int
 	Flags Flags
 	Keys  []KeySpec
-	// KeysFunc finds the keys where Keys cannot say it all: it returns positions in args. args has passed the arity check.
-	KeysFunc func(args [][]byte) []int
+	// KeysFunc finds the keys where Keys cannot say it all. args has passed the arity check.
+	KeysFunc func(args [][]byte) []KeyRef
 	Group    string
 	Since    string
 	// Categories are ACL categories beyond those that follow from flags and group, without the "@".
