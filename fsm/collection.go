@@ -44,6 +44,7 @@ func (o owned) generation() uint32 { return o.gen }
 var decoders = map[kind]func(d *decoder, form byte) collection{
 	kindHash: decodeHash,
 	kindList: decodeList,
+	kindSet:  decodeSet,
 }
 
 // find looks up a key that is to hold a T. c is nil where there is no such key, and ok false where an error was replied.

@@ -20,9 +20,10 @@ type cmd struct {
 // groups are the command tables of the state machine, each in the file that holds its executors.
 var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
-	genericCommands, expireCommands, scanCommands, flushCommands,
+	genericCommands, expireCommands, scanCommands, flushCommands, sortCommands,
 	hashCommands,
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
+	setCommands, setAlgebraCommands, setRandomCommands,
 }
 
 var (

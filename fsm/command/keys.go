@@ -120,23 +120,9 @@ func smallCount(b []byte, limit int) (n int, ok bool) {
 	return n, true
 }
 
-// funcKeys asks KeysFunc. The flags are those of the first specification: a command whose keys differ has exact ones.
+// funcKeys asks KeysFunc. What it finds outside the arguments is no key.
 func (s *Spec) funcKeys(args [][]byte) []KeyRef {
-	var flags KeyFlags
-	for i := range s.Keys {
-		if s.Keys[i].Flags&NotKey == 0 {
-			flags = s.Keys[i].Flags
-			break
-		}
-	}
-	positions := s.KeysFunc(args)
-	refs := make([]KeyRef, 0, len(positions))
-	for _, p := range positions {
-		if p > 0 && p < len(args) {
-			refs = append(refs, KeyRef{p, flags})
-		}
-	}
-	return refs
+	return slices.DeleteFunc(s.KeysFunc(args), func(k KeyRef) bool { return k.Pos <= 0 || k.Pos >= len(args) })
 }
 
 // preciseFlags says what this call does with its key where the specification says that it varies.

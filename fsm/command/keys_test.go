@@ -29,10 +29,10 @@ var (
 		{Flags: RO, Index: 1, Step: 1}, {Flags: OW, Keyword: "STORE", StartFrom: 6, Step: 1}}}
 	keyEval = &Spec{Name: "eval", Flags: NoMandatoryKeys, Keys: []KeySpec{{Flags: RW, Index: 2, Step: 1, KeyNum: true, FirstKey: 1}}}
 	keySort = &Spec{Name: "sort", Keys: []KeySpec{{Flags: RO, Index: 1, Step: 1}, {Flags: OW | Incomplete}},
-		KeysFunc: func(a [][]byte) []int { return []int{1, len(a) - 1, len(a)} }}
+		KeysFunc: func(a [][]byte) []KeyRef { return []KeyRef{{1, RO}, {len(a) - 1, OW}, {len(a), OW}, {0, OW}} }}
 	keyMove = &Spec{Name: "migrate", Keys: []KeySpec{
 		{Flags: RW, Index: 3, Step: 1}, {Flags: RW | Incomplete, Keyword: "KEYS", StartFrom: -2, Last: -1, Step: 1}},
-		KeysFunc: func(a [][]byte) []int { return []int{3} }}
+		KeysFunc: func([][]byte) []KeyRef { return []KeyRef{{3, RW}} }}
 	keyChannel = &Spec{Name: "spublish", Keys: []KeySpec{{Flags: NotKey, Index: 1, Step: 1}}}
 )
 
@@ -66,7 +66,7 @@ func TestFindKeys(t *testing.T) {
 		{keyEval, "eval s 1 a", "[{3 [RW]}]", nil},
 		{keyEval, "eval s 0", "[]", nil},
 		{keyEval, "eval s x a", "[]", nil},
-		{keySort, "sort a b", "[{1 [RO]} {2 [RO]}]", nil},
+		{keySort, "sort a b", "[{1 [RO]} {2 [OW]}]", nil},
 		{keyMove, "migrate h 1 a 0 10", "[{3 [RW]}]", nil},
 		{keyMove, "migrate h 1 a 0 10 keys b", "[{3 [RW]}]", nil},
 		{keyChannel, "spublish a b", "", ErrNoKeyArguments},

@@ -102,8 +102,8 @@ type Spec struct {
 	Arity int
 	Flags Flags
 	Keys  []KeySpec
-	// KeysFunc finds the keys where Keys cannot say it all: it returns positions in args. args has passed the arity check.
-	KeysFunc func(args [][]byte) []int
+	// KeysFunc finds the keys where Keys cannot say it all. args has passed the arity check.
+	KeysFunc func(args [][]byte) []KeyRef
 	// Timeout says of a blocking command how long it waits: milliseconds, 0 for ever. It is false where args ask for no wait,
 	// or say no time.
 	Timeout func(args [][]byte) (millis int64, ok bool)
