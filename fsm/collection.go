@@ -43,6 +43,7 @@ func (o owned) generation() uint32 { return o.gen }
 // decoders read what appendTo wrote. d.bad says that it was malformed.
 var decoders = map[kind]func(d *decoder, form byte) collection{
 	kindHash: decodeHash,
+	kindZset: decodeZset,
 }
 
 // find looks up a key that is to hold a T. c is nil where there is no such key, and ok false where an error was replied.
