@@ -45,6 +45,7 @@ var decoders = map[kind]func(d *decoder, form byte) collection{
 	kindHash: decodeHash,
 	kindList: decodeList,
 	kindSet:  decodeSet,
+	kindZset: decodeZset,
 }
 
 // find looks up a key that is to hold a T. c is nil where there is no such key, and ok false where an error was replied.

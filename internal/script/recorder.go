@@ -125,7 +125,8 @@ func (r *Recorder) Entry() {
 }
 
 func (r *Recorder) Double(f float64) {
-	r.orBulk(respclient.Value{Kind: respclient.Double, Str: strconv.FormatFloat(f, 'g', 17, 64)})
+	text := strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'g', 17, 64), "+")) // C's inf is Go's +Inf
+	r.orBulk(respclient.Value{Kind: respclient.Double, Str: text})
 }
 
 func (r *Recorder) BigNumber(s string) {

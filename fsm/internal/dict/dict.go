@@ -123,6 +123,17 @@ func (d *Dict[V]) putBig(name string, v V) (old V, replaced bool) {
 	return was.Value, replaced
 }
 
+// Insert adds a name that is not there, and keeps it without a copy.
+func (d *Dict[V]) Insert(name string, v V) {
+	if d.big == nil {
+		d.small = append(d.small, Entry[V]{name, v})
+		return
+	}
+	h := at[V](name)
+	h.Value = v
+	d.big.Set(h)
+}
+
 // Delete removes a name and returns the value that it had.
 func (d *Dict[V]) Delete(name string) (old V, ok bool) {
 	if d.big != nil {
