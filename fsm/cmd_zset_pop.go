@@ -59,20 +59,25 @@ func (tx *Tx) popEnd(key []byte, it *item, z *zset, count int64, highest bool) [
 
 func zmpop(tx *Tx, c *command.Call, r command.Reply) {
 	q, ok := parseZmpop(c.Args[1:], r)
-	if !ok {
-		return
+	if ok && !tx.zpopFirst(q, r) {
+		r.NullArray()
 	}
+}
+
+// zpopFirst removes members of the first sorted set that is there and replies its key and them, or an error. It is false, and
+// nothing is replied, where there is none of the keys.
+func (tx *Tx) zpopFirst(q popQuery, r command.Reply) bool {
 	for _, key := range q.keys {
 		it, z, ok := find[*zset](tx, key, r)
 		if !ok {
-			return
+			return true
 		}
 		if z != nil {
 			replyPopped(key, tx.popEnd(key, it, z, q.count, q.highest), r)
-			return
+			return true
 		}
 	}
-	r.NullArray()
+	return false
 }
 
 // replyPopped is a reply of ZMPOP: a key, and arrays of a member and its score in both protocols.

@@ -24,7 +24,7 @@ var groups = [][]cmd{
 	hashCommands,
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
 	setCommands, setAlgebraCommands, setRandomCommands,
-	zsetCommands, zsetRangeCommands, zsetAlgebraCommands,
+	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
 }
 
 var (
