@@ -59,6 +59,24 @@ func (m *Member) Propose(calls ...command.Call) *Pending {
 	})
 }
 
+// ProposeBlocking begins a write that may have to wait for another.
+func (m *Member) ProposeBlocking(words ...string) *Pending {
+	return m.propose(func(p *command.Proposal) {
+		p.AddCall(0, args(words))
+		p.MayWait = true
+	})
+}
+
+// Unblock asks for the end of a blocking write's wait.
+func (w *Pending) Unblock(how command.Unblocking) {
+	if w.proc != nil {
+		w.proc.node.Unblock(w.prop, how)
+	}
+}
+
+// Ended reports whether the write has ended.
+func (w *Pending) Ended() bool { return w.proc == nil || len(w.prop.Done) > 0 || w.proc.killed() }
+
 // ProposeTxn begins a transaction.
 func (m *Member) ProposeTxn(watches []command.Watch, calls ...command.Call) *Pending {
 	return m.propose(func(p *command.Proposal) { p.AddTxn(watches, calls) })
