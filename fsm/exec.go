@@ -25,6 +25,7 @@ var groups = [][]cmd{
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
 	setCommands, setAlgebraCommands, setRandomCommands,
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
+	bitmapCommands, hllCommands,
 }
 
 var (
