@@ -53,6 +53,9 @@ func (b *backend) ViewTxn(w []command.Watch, calls []command.Call, o command.Rea
 }
 
 func (b *backend) Watch(db int, keys [][]byte) []command.Watch {
+	if b.s.node.Leading() {
+		return b.s.node.Machine().WatchAt(db, keys, b.s.node.LogTime())
+	}
 	return b.s.node.Machine().Watch(db, keys)
 }
 
