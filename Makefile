@@ -76,6 +76,12 @@ flips: ## FLIPS random bit flips in every kind of file of a data directory, and 
 integration: test-deps ## whole clusters of real processes, and the comparison with redis-server
 	$(GO) test -count=1 -parallel 4 -timeout $(TEST_LIMIT) $(INTEGRATION)
 
+# For instance: make conformance CONFORMANCE_FLAGS="-quick -floor 90 -o report.md", or CONFORMANCE_FLAGS="unit/type/string".
+CONFORMANCE_FLAGS ?=
+.PHONY: conformance
+conformance: test-deps ## Redis's own test suite against three nodes, beside what passes on redis-server
+	$(GO) run ./integration/conformance $(CONFORMANCE_FLAGS)
+
 CHAOS_MINUTES ?= 10
 # For instance: make chaos CHAOS_MINUTES=1 CHAOS_FLAGS="-nodes 5 -faults power-cut,mixed". "-h" tells all.
 CHAOS_FLAGS   ?=

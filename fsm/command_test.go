@@ -125,6 +125,30 @@ func TestWatchSeesWhatCommandsDo(t *testing.T) {
 	}
 }
 
+// TestWatchOfAStaleKey: a key whose deadline has passed for the leader, but not yet in log time, is watched as absent.
+func TestWatchOfAStaleKey(t *testing.T) {
+	deadline := int64(testTime + 1000)
+	for _, tc := range []struct {
+		clock int64
+		holds bool
+	}{{0, false}, {deadline - 1, false}, {deadline, true}} {
+		m := New()
+		execute(t, m, "SET k v PXAT "+strconv.FormatInt(deadline, 10))
+		w := m.WatchAt(0, [][]byte{[]byte("k")}, tc.clock)
+		tick := AppendEntryHeader(nil, EntryHeader{Kind: EntryTick, Time: deadline, Seed: 1})
+		if err := m.Apply(m.Index()+1, tick, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Holds(w); got != tc.holds {
+			t.Errorf("watched at %d, with the deadline at %d: EXEC runs: %t", tc.clock, deadline, got)
+		}
+		execute(t, m, "SET k w")
+		if m.Holds(w) {
+			t.Errorf("watched at %d: a new value is not noticed", tc.clock)
+		}
+	}
+}
+
 // TestScanSeesEveryKeyThatStays walks with keys coming and going between the pages.
 func TestScanSeesEveryKeyThatStays(t *testing.T) {
 	m := New()

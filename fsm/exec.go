@@ -165,7 +165,7 @@ func (m *Machine) watchesHold(ws []command.Watch) bool {
 		if w.DB < 0 || w.DB >= len(m.dbs) {
 			return false
 		}
-		version, born := m.watchState(w.DB, w.Key)
+		version, born := m.watchState(w.DB, w.Key, m.now)
 		if version != w.Version || (version == 0 && born != w.Born) {
 			return false
 		}
@@ -173,12 +173,13 @@ func (m *Machine) watchesHold(ws []command.Watch) bool {
 	return true
 }
 
-func (m *Machine) watchState(db int, key []byte) (version, born uint64) {
+// watchState is what a WATCH notes of a key at a moment.
+func (m *Machine) watchState(db int, key []byte, now int64) (version, born uint64) {
 	if db >= len(m.dbs) {
 		return 0, 0
 	}
 	hash := m.cluster.hash.sum(key)
-	if it := m.dbs[db].get(hash, key); it != nil && !it.expired(m.now) {
+	if it := m.dbs[db].get(hash, key); it != nil && !it.expired(now) {
 		return it.version, 0
 	}
 	return 0, m.born[bornBucket(hash, db)]

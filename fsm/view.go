@@ -89,12 +89,16 @@ func (m *Machine) readCall(tx *Tx, c *command.Call, r command.Reply) {
 }
 
 // Watch returns what EXEC must find again for each key.
-func (m *Machine) Watch(db int, keys [][]byte) []command.Watch {
+func (m *Machine) Watch(db int, keys [][]byte) []command.Watch { return m.WatchAt(db, keys, 0) }
+
+// WatchAt is Watch by the leader's stamp: a key whose deadline has passed by then counts as absent although log time is
+// not there yet, since the entry of an EXEC that follows cannot be earlier.
+func (m *Machine) WatchAt(db int, keys [][]byte, clock int64) []command.Watch {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	ws := make([]command.Watch, len(keys))
 	for i, k := range keys {
-		version, born := m.watchState(db, k)
+		version, born := m.watchState(db, k, max(clock, m.now))
 		ws[i] = command.Watch{DB: db, Key: append([]byte(nil), k...), Version: version, Born: born}
 	}
 	return ws

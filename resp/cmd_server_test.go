@@ -95,12 +95,14 @@ func TestSlowlog(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	expect(t, c, "4", "SLOWLOG", "LEN")
-	// Transactions are noted call by call.
-	for _, l := range []string{"MULTI", "SET in 1", "EXEC"} {
+	// Transactions are noted call by call, the connection's own commands too.
+	for _, l := range []string{"MULTI", "SET in 1", "ECHO in", "EXEC"} {
 		text(t, c, strings.Fields(l)...)
 	}
-	if got := elems(t, c, "SLOWLOG", "GET", "1")[0].Elems[3].Strings(); got[0] != "SET" {
-		t.Errorf("%q", got)
+	for i, e := range elems(t, c, "SLOWLOG", "GET", "2") {
+		if got, want := e.Elems[3].Strings()[0], []string{"ECHO", "SET"}[i]; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -88,6 +88,9 @@ func infoServer(s *Server, t *infoText) {
 func infoClients(s *Server, t *infoText) {
 	connected, blocked, timed, queryMax, replyMax := 0, 0, 0, int64(0), int64(0)
 	s.each(func(c *conn) {
+		if c.shared.killed.Load() {
+			return // it may take a moment to go; CLIENT LIST does not show it either
+		}
 		connected++
 		if c.shared.blocked.Load() {
 			blocked++
@@ -103,7 +106,7 @@ func infoClients(s *Server, t *infoText) {
 	t.field("maxclients", s.live.maxclients.Int())
 	t.field("client_recent_max_input_buffer", queryMax)
 	t.field("client_recent_max_output_buffer", replyMax)
-	t.field("blocked_clients", blocked)
+	t.field("blocked_clients", blocked+int(s.pauses.held.Load()))
 	t.zeros("tracking_clients")
 	t.field("clients_in_timeout_table", timed)
 }

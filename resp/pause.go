@@ -9,8 +9,9 @@ import (
 
 // pauses is CLIENT PAUSE: commands wait until it ends. The zero value is no pause.
 type pauses struct {
-	active atomic.Bool // looked at for every command; the rest under mu
-	mu     sync.Mutex
+	active atomic.Bool  // looked at for every command
+	held   atomic.Int64 // commands that wait, each of another connection: INFO counts them as blocked clients
+	mu     sync.Mutex   // guards the rest
 	until  time.Time
 	all    bool          // reads wait too
 	over   chan struct{} // closed when the pause ends or changes
@@ -74,7 +75,11 @@ func (p *pauses) wait(ctx context.Context, read bool) bool {
 		if left <= 0 {
 			break
 		}
-		waited = true
+		if !waited {
+			waited = true
+			p.held.Add(1)
+			defer p.held.Add(-1)
+		}
 		t := time.NewTimer(left)
 		select {
 		case <-t.C:

@@ -29,6 +29,11 @@ func TestPauseEnds(t *testing.T) {
 				defer cancel()
 				p.begin(time.Minute, true)
 				start := time.Now()
+				time.AfterFunc(time.Second/2, func() {
+					if n := p.held.Load(); n != 1 {
+						t.Errorf("%s: %d commands wait, want one", name, n)
+					}
+				})
 				time.AfterFunc(time.Second, func() { tc.end(&p, cancel) })
 				wait := p.waitWrites
 				if read {
@@ -36,6 +41,9 @@ func TestPauseEnds(t *testing.T) {
 				}
 				if goes := wait(ctx); goes != tc.goes || time.Since(start) != tc.took {
 					t.Errorf("%s (read: %t): it goes on: %t, after %s", name, read, goes, time.Since(start))
+				}
+				if n := p.held.Load(); n != 0 {
+					t.Errorf("%s: %d commands wait at the end", name, n)
 				}
 			})
 		}

@@ -243,14 +243,16 @@ func (c *conn) finishTxn(t txn, took time.Duration) {
 			c.observe(q.spec, q.args, took/time.Duration(len(t.fsm)), codes[i])
 		}
 	}
+	times := make([]time.Duration, len(t.locals))
 	c.executing = true
 	c.w.FillDeferred(func(i int) {
-		q := t.locals[i]
+		q, start := t.locals[i], time.Now()
 		handlers[q.spec](c, q.args)
 		c.w.EndCall()
+		times[i] = time.Since(start)
 	})
 	c.executing = false
 	for i, code := range c.w.TakeCalls(nil) {
-		c.srv.stats.call(t.locals[i].spec, 0, code)
+		c.observe(t.locals[i].spec, t.locals[i].args, times[i], code)
 	}
 }

@@ -63,6 +63,9 @@ func (b *backend) WatchKeys(db int, keys [][]byte) (changed <-chan struct{}, end
 }
 
 func (b *backend) Watch(db int, keys [][]byte) []command.Watch {
+	if b.s.node.Leading() {
+		return b.s.node.Machine().WatchAt(db, keys, b.s.node.LogTime())
+	}
 	return b.s.node.Machine().Watch(db, keys)
 }
 

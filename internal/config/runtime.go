@@ -18,7 +18,7 @@ type Hook func(old, new string) error
 // setting that changes WhenHooked can be set at run time from now on. A name that is unknown or never changes panics.
 func (c *Config) OnChange(name string, hook Hook) {
 	r, ok := byName[name]
-	if !ok || table[r.index].Change == Never {
+	if !ok || table[r.index].Change >= Kept {
 		panic("config: no changeable setting is named " + name)
 	}
 	c.mu.Lock()
@@ -67,12 +67,11 @@ func (c *Config) Set(pairs [][2]string, local bool) error {
 	before := c.values()
 	after := slices.Clone(before)
 	for i, p := range pairs {
-		s, index := table[refs[i].index], refs[i].index
-		var old *value
-		if s.merge {
-			old = after[index]
+		index := refs[i].index
+		if !c.changes(index) {
+			continue // it is the value that is there
 		}
-		v, err := s.parse(old, []string{p[1]})
+		v, err := table[index].parseSet(after[index], p[1])
 		if err != nil {
 			return setError(refs[i].name, err.Error(), ErrInvalidValue)
 		}
@@ -99,7 +98,7 @@ func (c *Config) settable(pairs [][2]string, local bool) ([]ref, error) {
 		switch {
 		case s.Protected && !c.protectedAllowed(local):
 			return nil, setError(r.name, "can't set protected config", ErrProtected)
-		case s.Change == Never, s.Change == WhenHooked && len(c.hooks[r.index]) == 0:
+		case !c.changes(r.index) && (s.Change == Never || !c.has(r.index, p[1])):
 			return nil, setError(r.name, "can't set immutable config", ErrImmutable)
 		case seen[r.name]:
 			return nil, setError(r.name, "duplicate parameter", ErrDuplicate)
@@ -108,6 +107,24 @@ func (c *Config) settable(pairs [][2]string, local bool) ([]ref, error) {
 		refs = append(refs, r)
 	}
 	return refs, nil
+}
+
+// changes reports whether a setting can get another value.
+func (c *Config) changes(index int) bool {
+	switch table[index].Change {
+	case Always:
+		return true
+	case WhenHooked:
+		return len(c.hooks[index]) > 0
+	}
+	return false
+}
+
+// has reports whether a text stands for the value that a setting has.
+func (c *Config) has(index int, text string) bool {
+	s := table[index]
+	v, err := s.parseSet(c.cells[index].val.Load(), text)
+	return err == nil && v.text == c.String(s.Name)
 }
 
 func (c *Config) protectedAllowed(local bool) bool {

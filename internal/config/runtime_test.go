@@ -44,6 +44,23 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// TestKeptSettings: CONFIG SET may name the value that is there, but for what Redis calls immutable.
+func TestKeptSettings(t *testing.T) {
+	c := New()
+	for _, kv := range c.Get("*") {
+		s, _ := Lookup(kv[0])
+		err := c.Set([][2]string{{kv[0], kv[1]}}, true)
+		if want := s.Change == Never || s.Protected; (err != nil) != want {
+			t.Errorf("%s set to its value %q: %v", kv[0], kv[1], err)
+		}
+	}
+	for _, other := range [][2]string{{"batch-inflight", "5"}, {"batch-inflight", "x"}, {"join", "a:1"}, {"port", "6380"}} {
+		if err := c.Set([][2]string{other}, true); !errors.Is(err, ErrImmutable) {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
+}
+
 func TestSetErrors(t *testing.T) {
 	c := New()
 	related := func(name, why string) string {

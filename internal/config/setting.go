@@ -32,9 +32,12 @@ type Change uint8
 const (
 	// Always: whoever uses the setting reads it each time.
 	Always Change = iota
-	// WhenHooked: only where OnChange has registered somebody who carries the change out; immutable otherwise.
+	// WhenHooked: only where OnChange has registered somebody who carries the change out; as Kept otherwise.
 	WhenHooked
-	// Never: fixed at the start.
+	// Kept: fixed at the start. CONFIG SET may name the value that the setting has, as tools do that write back all that
+	// they have read: Redis lets them do so with everything but what it calls immutable.
+	Kept
+	// Never: fixed at the start, and immutable in Redis as well.
 	Never
 )
 
@@ -111,6 +114,7 @@ func special(name, def, expects, doc string, parse func(*value, []string) (*valu
 
 func (s *Setting) also(names ...string) *Setting { s.Aliases = names; return s }
 func (s *Setting) fixed() *Setting               { s.Change = Never; return s }
+func (s *Setting) kept() *Setting                { s.Change = Kept; return s }
 func (s *Setting) hooked() *Setting              { s.Change = WhenHooked; return s }
 func (s *Setting) secret() *Setting              { s.Sensitive = true; return s }
 func (s *Setting) protected() *Setting           { s.Protected = true; return s }

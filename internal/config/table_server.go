@@ -2,7 +2,7 @@ package config
 
 // serverSettings: the process, its logs and what operators look at.
 var serverSettings = []*Setting{
-	text("dir", "./data", "directory for everything that the node keeps").also("data-dir").fixed().protected(),
+	text("dir", "./data", "directory for everything that the node keeps").also("data-dir").kept().protected(),
 	enum("loglevel", "notice", "the least important messages that are logged", "debug", "verbose", "notice", "warning").hooked(),
 	text("logfile", "", "file for the log; empty for the standard output").fixed(),
 	boolean("daemonize", false, "run in the background").

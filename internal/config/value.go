@@ -51,6 +51,14 @@ func (s *Setting) parse(old *value, args []string) (*value, error) {
 	return v, nil
 }
 
+// parseSet reads what CONFIG SET gives. A few settings change in parts only.
+func (s *Setting) parseSet(old *value, text string) (*value, error) {
+	if !s.merge {
+		old = nil
+	}
+	return s.parse(old, []string{text})
+}
+
 func (s *Setting) parseKind(old *value, args []string) (*value, error) {
 	switch s.Kind {
 	case Bool:
