@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"iter"
 
 	"github.com/redoubtdb/redoubt/fsm/internal/quicklist"
 )
@@ -22,6 +23,17 @@ func (l *list) size() int  { return l.elems.Len() }
 
 // encoding is the only one that lists have in Redis 7.0.
 func (l *list) encoding() string { return "quicklist" }
+
+// elements are the elements from the first to the last.
+func (l *list) elements() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, elem := range l.elems.From(0) {
+			if !yield(string(elem)) {
+				return
+			}
+		}
+	}
+}
 
 func (l *list) copied(gen uint32) collection { return &list{owned{gen}, l.elems.Copy()} }
 

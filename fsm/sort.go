@@ -22,6 +22,8 @@ type sortOptions struct {
 	alpha, desc   bool
 	offset, count int64 // of the elements that are wanted; a count below 0: all
 	gets          []sortPattern
+	stores        bool // the result becomes a list at the key store, and is not replied
+	store         []byte
 }
 
 // sortPattern names something for each element: the element itself (#), or the value of a key, or of a field of a hash, whose

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 
 	"github.com/redoubtdb/redoubt/fsm/internal/ranked"
@@ -53,6 +54,17 @@ func (z *zset) encoding() string {
 		return "skiplist"
 	}
 	return "listpack"
+}
+
+// elements are the members in the order of their scores.
+func (z *zset) elements() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for e := range z.members.Ascend(0) {
+			if !yield(e.Member) {
+				return
+			}
+		}
+	}
 }
 
 func (z *zset) copied(gen uint32) collection { return &zset{owned{gen}, z.members.Copy()} }
