@@ -23,6 +23,7 @@ var groups = [][]cmd{
 	genericCommands, expireCommands, scanCommands, flushCommands,
 	hashCommands,
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands,
+	geoCommands,
 }
 
 var (
