@@ -20,11 +20,24 @@ func zadd(tx *Tx, c *command.Call, r command.Reply) {
 		r.Error(why)
 		return
 	}
-	tx.addScores(c.Args[1], rest, o, r)
+	tx.addPairs(c.Args[1], rest, o, r)
 }
 
 func zincrby(tx *Tx, c *command.Call, r command.Reply) {
-	tx.addScores(c.Args[1], c.Args[2:], addOptions{incr: true}, r)
+	tx.addPairs(c.Args[1], c.Args[2:], addOptions{incr: true}, r)
+}
+
+// addPairs is ZADD and ZINCRBY: pairs are scores and members.
+func (tx *Tx) addPairs(key []byte, pairs [][]byte, o addOptions, r command.Reply) {
+	members, scores := make([][]byte, 0, 8), make([]float64, 0, 8) // on the stack for few of them
+	for i := 0; i < len(pairs); i += 2 {
+		score, ok := doubleArg(pairs[i], command.ErrNotFloat, r)
+		if !ok {
+			return
+		}
+		members, scores = append(members, pairs[i+1]), append(scores, score)
+	}
+	tx.addScores(key, members, scores, o, r)
 }
 
 // parse reads the options in front of the scores and returns what follows them.
@@ -75,23 +88,15 @@ type addition struct {
 	left           bool    // the last member was left out
 }
 
-// addScores is ZADD and ZINCRBY: pairs are scores and members.
-func (tx *Tx) addScores(key []byte, pairs [][]byte, o addOptions, r command.Reply) {
-	scores := make([]float64, 0, 8) // on the stack for few members
-	for i := 0; i < len(pairs); i += 2 {
-		score, ok := doubleArg(pairs[i], command.ErrNotFloat, r)
-		if !ok {
-			return
-		}
-		scores = append(scores, score)
-	}
+// addScores adds members, or changes their scores, as the options allow.
+func (tx *Tx) addScores(key []byte, members [][]byte, scores []float64, o addOptions, r command.Reply) {
 	it, z, ok := find[*zset](tx, key, r)
 	if !ok {
 		return
 	}
 	a := addition{addOptions: o, tx: tx, z: z}
 	for i, score := range scores {
-		if !a.put(pairs[2*i+1], score) {
+		if !a.put(members[i], score) {
 			r.Error(errNaN) // with INCR, which has one member: nothing has changed
 			return
 		}

@@ -200,14 +200,15 @@ func (tx *Tx) parseMerge(c *command.Call, at int, o mergeOptions, r command.Repl
 func (tx *Tx) addInputs(q *mergeQuery, keys [][]byte, r command.Reply) bool {
 	q.inputs = make([]input, 0, len(keys))
 	for _, key := range keys {
-		in := input{newZset(0), 1}
+		var s scored = &zset{}
 		if it := tx.lookup(key); it != nil {
-			if in.scored = asScored(it.value().obj); in.scored == nil {
-				r.Error(command.ErrWrongType)
-				return false
-			}
+			s = asScored(it.value().obj)
 		}
-		q.inputs = append(q.inputs, in)
+		if s == nil {
+			r.Error(command.ErrWrongType)
+			return false
+		}
+		q.inputs = append(q.inputs, input{s, 1})
 	}
 	return true
 }

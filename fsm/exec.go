@@ -26,6 +26,7 @@ var groups = [][]cmd{
 	setCommands, setAlgebraCommands, setRandomCommands,
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
 	bitmapCommands, hllCommands,
+	geoCommands,
 }
 
 var (

@@ -51,6 +51,16 @@ func TestZsetEvents(t *testing.T) {
 		{"ZRANGESTORE d z 0 -1", "zrangestore d"},
 		{"ZRANGESTORE d z 5 6", "del d"},
 		{"ZUNIONSTORE d 1 none", ""},
+		{"GEOADD g 13.36 38.11 a 15.08 37.50 b", "zadd g"},
+		{"GEOADD g 13.36 38.11 a", ""},
+		{"GEOADD g CH 13.37 38.11 a", "zadd g"},
+		{"GEOSEARCHSTORE d g FROMLONLAT 15 37 BYRADIUS 200 km", "geosearchstore d"},
+		{"GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 1 km STOREDIST", "del d"},
+		{"GEOSEARCHSTORE d none FROMLONLAT 1 1 BYRADIUS 1 km", ""},
+		{"GEORADIUS g 15 37 200 km STORE d", "georadiusstore d"},
+		{"GEORADIUSBYMEMBER g a 200 km STOREDIST d", "georadiusstore d"},
+		{"GEORADIUS g 15 37 200 km", ""},
+		{"GEORADIUS none 1 1 1 km STORE d", "del d"},
 	} {
 		got = nil
 		execute(t, m, step.line)

@@ -267,6 +267,15 @@ func (w *Writer) Double(f float64) {
 	w.buf = append(w.buf, '\r', '\n')
 }
 
+// Decimal writes a double as text prints it, in RESP2 as a string.
+func (w *Writer) Decimal(text string) {
+	if w.proto != RESP3 {
+		w.BulkString(text)
+		return
+	}
+	w.line(',', text)
+}
+
 // BigNumber writes an integer of any size, in RESP2 as a string.
 func (w *Writer) BigNumber(s string) {
 	if w.proto != RESP3 {

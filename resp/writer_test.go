@@ -38,6 +38,7 @@ func TestWriterGolden(t *testing.T) {
 		{"double", func(w *Writer) { w.Double(0.1) }, "$19\r\n0.10000000000000001\r\n", ",0.10000000000000001\r\n"},
 		{"double longest", func(w *Writer) { w.Double(-2.2250738585072014e-308) },
 			"$24\r\n-2.2250738585072014e-308\r\n", ",-2.2250738585072014e-308\r\n"},
+		{"decimal", func(w *Writer) { w.Decimal("13.36138933897018433") }, "$20\r\n13.36138933897018433\r\n", ",13.36138933897018433\r\n"},
 		{"inf", func(w *Writer) { w.Double(math.Inf(1)) }, "$3\r\ninf\r\n", ",inf\r\n"},
 		{"-inf", func(w *Writer) { w.Double(math.Inf(-1)) }, "$4\r\n-inf\r\n", ",-inf\r\n"},
 		{"nan", func(w *Writer) { w.Double(math.Copysign(math.NaN(), -1)) }, "$3\r\nnan\r\n", ",nan\r\n"},

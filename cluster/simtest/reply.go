@@ -36,6 +36,7 @@ func (r *Reply) Entry()                    {}
 func (r *Reply) Set(n int)                 { r.head("~", n) }
 func (r *Reply) Push(n int)                { r.head(">", n) }
 func (r *Reply) Double(f float64)          { r.add("," + strconv.FormatFloat(f, 'g', 17, 64)) }
+func (r *Reply) Decimal(text string)       { r.add("," + text) }
 func (r *Reply) BigNumber(s string)        { r.add("(" + s) }
 func (r *Reply) Bool(b bool)               { r.add("#" + strconv.FormatBool(b)) }
 func (r *Reply) Verbatim(format, s string) { r.add("=" + format + ":" + s) }

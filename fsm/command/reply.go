@@ -33,6 +33,8 @@ type Reply interface {
 	Push(n int)
 	// Double is a bulk string in RESP2; both print 17 significant digits as Redis 7.0 does.
 	Double(f float64)
+	// Decimal is a double whose digits are the caller's (GEOPOS prints 17 behind the point). It is a bulk string in RESP2.
+	Decimal(text string)
 	// BigNumber is a bulk string in RESP2.
 	BigNumber(s string)
 	// Bool is 1 or 0 in RESP2.
@@ -72,6 +74,7 @@ func (discard) Entry()                  {}
 func (discard) Set(int)                 {}
 func (discard) Push(int)                {}
 func (discard) Double(float64)          {}
+func (discard) Decimal(string)          {}
 func (discard) BigNumber(string)        {}
 func (discard) Bool(bool)               {}
 func (discard) Verbatim(string, string) {}

@@ -129,6 +129,10 @@ func (r *Recorder) Double(f float64) {
 	r.orBulk(respclient.Value{Kind: respclient.Double, Str: text})
 }
 
+func (r *Recorder) Decimal(text string) {
+	r.orBulk(respclient.Value{Kind: respclient.Double, Str: text})
+}
+
 func (r *Recorder) BigNumber(s string) {
 	r.orBulk(respclient.Value{Kind: respclient.BigNumber, Str: s})
 }

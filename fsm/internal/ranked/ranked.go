@@ -172,10 +172,30 @@ func (s *Set) Cut(from, to int) {
 		s.small = slices.Delete(s.small, from, to)
 		return
 	}
+	if to-from > s.Len()/2 {
+		s.without(from, to)
+		return
+	}
 	for range to - from {
 		e, _ := s.order.DeleteAt(from)
 		s.scores.Delete(e.Member)
 	}
+}
+
+// without is Cut of a big set that makes a new one of what is left.
+func (s *Set) without(from, to int) {
+	var left Set
+	left.Grow()
+	rank := 0
+	s.order.Scan(func(e Entry) bool {
+		if rank < from || rank >= to {
+			left.order.Load(e)
+			left.scores.Insert(e.Member, e.Score)
+		}
+		rank++
+		return true
+	})
+	*s = left
 }
 
 // At returns the entry of a rank, 0 <= rank < Len.
