@@ -38,10 +38,10 @@ func compareSpec(t *testing.T, c *respclient.Conn, s *command.Spec) {
 	info := v.Elems[0].Elems
 	same(t, "arity", int64(s.Arity), info[1].Int)
 	same(t, "flags", s.Flags.Names(), info[2].Strings())
-	first, last, step := keyRange(s)
-	same(t, "first key", first, info[3].Int)
-	same(t, "last key", last, info[4].Int)
-	same(t, "key step", step, info[5].Int)
+	first, last, step := s.KeyRange()
+	same(t, "first key", int64(first), info[3].Int)
+	same(t, "last key", int64(last), info[4].Int)
+	same(t, "key step", int64(step), info[5].Int)
 	same(t, "ACL categories", categories(s), sorted(info[6].Strings()))
 	same(t, "tips", s.Tips, info[7].Strings())
 	same(t, "key specifications", describeKeys(s), redisKeys(info[8]))
@@ -80,54 +80,33 @@ func pairs(v respclient.Value) map[string]respclient.Value {
 	return m
 }
 
-// keyRange is the range of keys that COMMAND INFO prints: what the key specifications span.
-func keyRange(s *command.Spec) (first, last, step int64) {
-	for i, k := range s.Keys {
-		if k.Keyword != "" || k.KeyNum {
-			continue
-		}
-		end := int64(k.Last)
-		if k.Last >= 0 {
-			end += int64(k.Index)
-		}
-		if i == 0 {
-			first, last, step = int64(k.Index), end, int64(k.Step)
-			continue
-		}
-		last = max(last, end)
-	}
-	return first, last, step
-}
-
-// groupCategories are the ACL categories that follow from a group.
-var groupCategories = map[string]string{"string": "@string", "generic": "@keyspace"}
-
-// categories derives the ACL categories as the facade does.
 func categories(s *command.Spec) []string {
-	out := []string{"@slow"}
-	if s.Is(command.Fast) {
-		out[0] = "@fast"
-	}
-	if s.Is(command.Write) {
-		out = append(out, "@write")
-	}
-	if s.Is(command.ReadOnly) {
-		out = append(out, "@read")
-	}
-	if g := groupCategories[s.Group]; g != "" && len(s.Subcommands) == 0 {
-		out = append(out, g)
-	}
-	for _, c := range s.Categories {
-		out = append(out, "@"+c)
+	var out []string
+	for _, name := range s.ACL().Names() {
+		out = append(out, "@"+name)
 	}
 	return sorted(out)
 }
 
 func describeKeys(s *command.Spec) []string {
 	var out []string
-	for _, k := range s.Keys {
-		out = append(out, fmt.Sprintf("[%s] index %d range %d %d %d",
-			strings.Join(k.Flags.Names(), " "), k.Index, k.Last, k.Step, k.Limit))
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		begin := fmt.Sprintf("index map[index:%d]", k.Index)
+		find := fmt.Sprintf("range map[keystep:%d lastkey:%d limit:%d]", k.Step, k.Last, k.Limit)
+		switch {
+		case k.Unknown():
+			begin = "unknown map[]"
+		case k.Keyword != "":
+			begin = fmt.Sprintf("keyword map[keyword:%s startfrom:%d]", k.Keyword, k.StartFrom)
+		}
+		switch {
+		case k.Unknown():
+			find = "unknown map[]"
+		case k.KeyNum:
+			find = fmt.Sprintf("keynum map[firstkey:%d keynumidx:%d keystep:%d]", k.FirstKey, k.KeyNumIndex, k.Step)
+		}
+		out = append(out, fmt.Sprintf("[%s] %s %s", strings.Join(k.Flags.Names(), " "), begin, find))
 	}
 	return out
 }
@@ -136,11 +115,20 @@ func redisKeys(v respclient.Value) []string {
 	var out []string
 	for _, e := range v.Elems {
 		k := pairs(e)
-		begin, find := pairs(k["begin_search"]), pairs(k["find_keys"])
-		r := pairs(find["spec"])
-		out = append(out, fmt.Sprintf("[%s] %s %d %s %d %d %d",
-			strings.Join(k["flags"].Strings(), " "), begin["type"].Str, pairs(begin["spec"])["index"].Int,
-			find["type"].Str, r["lastkey"].Int, r["keystep"].Int, r["limit"].Int))
+		out = append(out, fmt.Sprintf("[%s] %s %s", strings.Join(k["flags"].Strings(), " "),
+			described(k["begin_search"]), described(k["find_keys"])))
 	}
 	return out
+}
+
+// described is one half of a key specification: its type, and its fields in the order of their names.
+func described(v respclient.Value) string {
+	half := pairs(v)
+	fields := map[string]string{}
+	for name, f := range pairs(half["spec"]) {
+		if fields[name] = f.Str; f.Kind == respclient.Int {
+			fields[name] = fmt.Sprint(f.Int)
+		}
+	}
+	return fmt.Sprint(half["type"].Str, " ", fields)
 }
