@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -31,6 +32,7 @@ type replicas struct {
 	m       [3]*Machine
 	index   uint64
 	now     int64
+	proto   int       // of the replies that apply returns; 0: 3
 	rarely  bool      // snapshots are taken and restored a tenth as often
 	pending *Snapshot // taken before a change, and
 	picture []byte    // what it was then
@@ -63,7 +65,7 @@ func (r *replicas) apply(k EntryKind, body []byte, units []int) ([]respclient.Va
 				return nil, err
 			}
 		}
-		rec := &script.Recorder{Proto: 3}
+		rec := &script.Recorder{Proto: cmp.Or(r.proto, 3)}
 		var targets []Target
 		for _, n := range units {
 			targets = append(targets, Target{Units: n, Reply: rec})
@@ -154,6 +156,7 @@ func (r *replicas) do(db, proto int, args []string) (respclient.Value, error) {
 		return refuse(command.ErrUnknownSubcommand(call.Spec, call.Args[1]))
 	}
 	r.now++
+	r.proto = proto
 	if !call.Spec.Is(command.Write) {
 		return r.view(call, proto)
 	}
