@@ -22,6 +22,7 @@ var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands,
 	hashCommands,
+	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
 }
 
 var (

@@ -28,8 +28,8 @@ type Tx struct {
 	dirty   int // keys modified by the entry so far
 	// reads: the call is a read command whose lookups count as hits and misses on this node.
 	reads bool
-	// digits is where an integer is written for a reply.
-	digits [integerBytesMax]byte
+	// digits is where an integer or a stream's ID is written for a reply.
+	digits [streamIDBytesMax]byte
 	// hashed is the key that was hashed last, and hash what came of it: a write looks its key up before it sets it.
 	hashed []byte
 	hash   uint64
