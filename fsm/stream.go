@@ -116,10 +116,11 @@ func (s *stream) delete(id streams.ID) bool {
 	return true
 }
 
-// holedFrom reports whether an entry that was deleted may lie at or behind an ID.
-func (s *stream) holedFrom(id streams.ID) bool {
-	return s.log.Len() > 0 && !s.maxDeleted.IsZero() && id.Compare(s.maxDeleted) <= 0
-}
+// holed reports whether an entry may have been deleted behind the first one that is there.
+func (s *stream) holed() bool { return s.log.Len() > 0 && s.maxDeleted.Compare(s.first()) >= 0 }
+
+// holedFrom reports whether it may have been at or behind an ID.
+func (s *stream) holedFrom(id streams.ID) bool { return id.Compare(s.maxDeleted) <= 0 && s.holed() }
 
 // readUpTo is how many entries there have been up to an ID; readUnknown where that can't be told without having counted
 // them.
@@ -133,7 +134,7 @@ func (s *stream) readUpTo(id streams.ID) int64 {
 		return s.added
 	case c > 0:
 		return readUnknown
-	case !s.maxDeleted.IsZero() && s.maxDeleted.Compare(first) >= 0:
+	case s.holed():
 		return readUnknown
 	case id.Compare(first) < 0:
 		return s.added - n

@@ -209,7 +209,7 @@ func (n *Node) without(from, to int) Node {
 // and complete.
 func (n *Node) sound() bool {
 	own, ok := countTexts(n.Names)
-	if !ok || own == 0 || n.Count < 0 || n.Used > nodeEntriesMax || n.Count > n.Used || n.Last.Compare(n.Base) < 0 {
+	if !ok || own == 0 || n.Count < 0 || n.Used < 1 || n.Used > nodeEntriesMax || n.Count > n.Used || n.Last.Compare(n.Base) < 0 {
 		return false
 	}
 	count, prev := 0, ID{}

@@ -14,18 +14,18 @@ type Trim struct {
 // Trim removes entries and returns how many.
 func (l *Log) Trim(t Trim) (removed int) {
 	for {
-		n, ok := l.nodes.Min()
-		if !ok || t.enough(l.n) || t.Limit > 0 && int64(removed+n.Count) > t.Limit {
+		n := l.head()
+		if n == nil || t.enough(l.n) || t.Limit > 0 && int64(removed+n.Count) > t.Limit {
 			return removed
 		}
-		if t.wholeNode(&n, l.n) {
-			l.nodes.Delete(n)
+		if t.wholeNode(n, l.n) {
 			l.n -= n.Count
 			removed += n.Count
+			l.remove(n.Base)
 			continue
 		}
 		if !t.Approx {
-			removed += l.trimNode(n, t)
+			removed += l.trimNode(*n, t)
 		}
 		return removed
 	}
@@ -60,7 +60,7 @@ func (l *Log) trimNode(n Node, t Trim) (removed int) {
 		n.Packed = n.Packed[cut:]
 		n.Count -= removed
 		l.n -= removed
-		l.nodes.Set(n)
+		l.set(n)
 	}
 	return removed
 }
