@@ -29,7 +29,7 @@ type claim struct {
 // take gives a pending entry to the consumer.
 func (cl *claim) take(tx *Tx, g *group, p streams.Pending, e streams.Entry) {
 	tx.see(g, cl.consumer, cl.key)
-	p.Consumer, p.Delivered = string(cl.consumer), cl.at
+	p.Consumer, p.Delivered = textOf(cl.consumer), cl.at
 	switch {
 	case cl.deliveries >= 0:
 		p.Deliveries = cl.deliveries

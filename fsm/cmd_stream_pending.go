@@ -119,7 +119,7 @@ func (s *stream) readFresh(g *group, o *readOptions, now int64, read *groupRead)
 		read.entries = append(read.entries, e)
 		s.deliver(g, e.ID)
 		if !o.noAck {
-			g.Put(streams.Pending{ID: e.ID, Consumer: string(o.consumer), Delivered: now, Deliveries: 1})
+			g.Put(streams.Pending{ID: e.ID, Consumer: textOf(o.consumer), Delivered: now, Deliveries: 1})
 		}
 		if len(read.entries) == o.count {
 			return

@@ -98,7 +98,8 @@ func (g *Group) DeleteConsumer(name string) (pending int) {
 // Get returns the pending entry of an ID.
 func (g *Group) Get(id ID) (p Pending, ok bool) { return g.pending.Get(Pending{ID: id}) }
 
-// Put makes an entry pending for its consumer, which must be there, in the place of what was pending under its ID.
+// Put makes an entry pending for its consumer, which must be there, in the place of what was pending under its ID. The name is
+// not kept.
 func (g *Group) Put(p Pending) {
 	old, ok := g.pending.Get(Pending{ID: p.ID})
 	if ok && old.Consumer == p.Consumer {
