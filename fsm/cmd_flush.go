@@ -60,6 +60,8 @@ func (tx *Tx) flush(db int) {
 	tx.m.seq++
 	tx.dirty += n
 	tx.m.dbs[db] = newKeyspace()
+	tx.m.waiting.replaced(db, db)
+	tx.m.watches.tellAll()
 	tx.selectDB(tx.db)
 }
 
@@ -88,6 +90,7 @@ func swapdb(tx *Tx, c *command.Call, r command.Reply) {
 		tx.m.born[i] = tx.m.seq
 	}
 	tx.selectDB(tx.db)
-	tx.m.waiting.swapped(int(a), int(b))
+	tx.m.waiting.replaced(int(a), int(b))
+	tx.m.watches.tellAll()
 	r.Simple("OK")
 }

@@ -22,6 +22,14 @@ var containers = []container{
 		Name: "memory", Arity: -2, Group: "server", Since: "4.0.0",
 		Summary: "Looks into the use of memory.", Complexity: "Depends on the subcommand.",
 	}, memoryCommands},
+	{command.Spec{
+		Name: "xgroup", Arity: -2, Group: "stream", Since: "5.0.0",
+		Summary: "Manages the groups of consumers of a stream.", Complexity: "Depends on the subcommand.",
+	}, xgroupCommands},
+	{command.Spec{
+		Name: "xinfo", Arity: -2, Group: "stream", Since: "5.0.0",
+		Summary: "Tells about streams.", Complexity: "Depends on the subcommand.",
+	}, xinfoCommands},
 }
 
 var objectCommands = []cmd{

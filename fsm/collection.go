@@ -35,6 +35,12 @@ type collection interface {
 	appendTo(dst []byte) []byte
 }
 
+// lasting is a collection whose key stays when it has no elements.
+type lasting interface {
+	collection
+	lasts()
+}
+
 // owned is what collections have in common.
 type owned struct{ gen uint32 }
 
@@ -42,10 +48,11 @@ func (o owned) generation() uint32 { return o.gen }
 
 // decoders read what appendTo wrote. d.bad says that it was malformed.
 var decoders = map[kind]func(d *decoder, form byte) collection{
-	kindHash: decodeHash,
-	kindList: decodeList,
-	kindSet:  decodeSet,
-	kindZset: decodeZset,
+	kindHash:   decodeHash,
+	kindList:   decodeList,
+	kindSet:    decodeSet,
+	kindZset:   decodeZset,
+	kindStream: decodeStream,
 }
 
 // find looks up a key that is to hold a T. c is nil where there is no such key, and ok false where an error was replied.
@@ -90,18 +97,20 @@ func own[T interface {
 	return c
 }
 
-// keep enters a collection that was changed; it is what find found. One without elements is removed. It reports whether
-// the key is still there.
+// keep enters a collection that was changed; it is what find found. One without elements is removed, unless it is lasting.
+// It reports whether the key is still there.
 func (tx *Tx) keep(key []byte, it *item, c collection) bool {
+	_, stays := c.(lasting)
+	stays = stays || c.size() > 0
 	switch {
-	case c.size() > 0 && it == nil:
+	case stays && it == nil:
 		tx.set(key, value{obj: c}, 0)
-	case c.size() > 0:
+	case stays:
 		tx.put(it, value{obj: c})
 	case it != nil:
 		tx.delete(it)
 	}
-	return c.size() > 0
+	return stays
 }
 
 // sampled is memory for collections that measure elements one by one: n are there, measured of them took bytes.

@@ -27,6 +27,7 @@ var groups = [][]cmd{
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
 	bitmapCommands, hllCommands,
 	geoCommands,
+	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
 }
 
 var (

@@ -174,7 +174,7 @@ func (p *program) scriptCall(v *vocabulary) []string {
 func (v *vocabulary) appendCall(dst []byte, c scriptCall) []byte {
 	at, _ := slices.BinarySearch(v.names, c.name)
 	dst = appendChoice(append(dst, opCall), at, len(v.names))
-	return append(appendChoice(dst, c.n, len(v.calls[c.name])), 0, 0)
+	return append(appendChoice(dst, c.n, len(v.calls[c.name])), 0, 0, 0) // no change, database 0, the end of a proposal
 }
 
 // fuzzDBs is how many databases the fleet has.

@@ -32,8 +32,8 @@ type Tx struct {
 	attempt attempt
 	waits   bool
 	ready   string // at attemptAgain: the key that has been changed
-	// digits is where an integer is written for a reply.
-	digits [integerBytesMax]byte
+	// digits is where an integer or a stream's ID is written for a reply.
+	digits [streamIDBytesMax]byte
 	// hashed is the key that was hashed last, and hash what came of it: a write looks its key up before it sets it.
 	hashed []byte
 	hash   uint64
@@ -104,6 +104,7 @@ func (tx *Tx) present(it *item) bool {
 // expire removes a key whose deadline has passed in log time.
 func (tx *Tx) expire(hash uint64, key string) {
 	tx.expired++
+	tx.noteChange(key)
 	tx.ks.remove(hash, key, tx.m.gen)
 }
 
@@ -160,8 +161,13 @@ func (tx *Tx) modified(it *item) {
 	it.version = tx.m.seq
 	it.access.Store(uint32(tx.now / 1000))
 	tx.dirty++
+	tx.noteChange(it.key())
+}
+
+// noteChange notes that a key has been changed, or removed, where anybody waits for any.
+func (tx *Tx) noteChange(key string) {
 	if tx.m.waiting.waiters.Len() > 0 || tx.m.watches.some.Load() > 0 {
-		tx.changed(it.key())
+		tx.changed(key)
 	}
 }
 
@@ -177,6 +183,7 @@ func (tx *Tx) put(it *item, v value) {
 func (tx *Tx) delete(it *item) {
 	tx.m.seq++
 	tx.dirty++
+	tx.noteChange(it.key())
 	tx.ks.remove(tx.hashOf(dataOf(it.key())), it.key(), tx.m.gen)
 }
 

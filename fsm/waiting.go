@@ -23,6 +23,8 @@ type waiter struct {
 	db   int
 	args [][]byte
 	keys []string
+	// gone: the call wants to know when a key that it waits for is removed or becomes something else.
+	gone bool
 }
 
 // place is where a waiter waits.
@@ -83,6 +85,7 @@ func newWaiting() waiting {
 
 // enter adds a waiter.
 func (w *waiting) enter(e *waiter) {
+	e.gone = table.Lookup(e.args).Name == "xreadgroup"
 	w.waiters.Set(e.id, e)
 	for _, key := range e.keys {
 		at := place{e.db, key}
@@ -169,8 +172,8 @@ func (tx *Tx) changed(key string) {
 // keyOf is a waiter's own copy of a key that it waits for.
 func (e *waiter) keyOf(key string) string { return e.keys[slices.Index(e.keys, key)] }
 
-// swapped notes that two databases have been swapped.
-func (w *waiting) swapped(a, b int) {
+// replaced notes that the keys of two databases are others now, as by SWAPDB.
+func (w *waiting) replaced(a, b int) {
 	w.waiters.Scan(func(_ uint64, e *waiter) bool {
 		if e.db == a || e.db == b {
 			for _, key := range e.keys {
@@ -192,8 +195,8 @@ func (m *Machine) serve(tx *Tx) {
 				continue
 			}
 			tx.selectDB(at.db)
-			if tx.peek(dataOf(at.key)) == nil {
-				break // nobody finds anything there
+			if !e.gone && tx.peek(dataOf(at.key)) == nil {
+				continue // there is nothing for it
 			}
 			tx.ready = at.key
 			m.again(tx, e, attemptAgain)
