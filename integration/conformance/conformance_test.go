@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -126,6 +128,46 @@ func TestReport(t *testing.T) {
 	r.results[0].fault = "n2 has ended"
 	if err := r.judge(0); err == nil || !strings.Contains(err.Error(), "n2 has ended") {
 		t.Errorf("a node ended: %v", err)
+	}
+}
+
+// scripted is a target that counts its starts.
+type scripted struct {
+	starts int
+	checks []error // what check says, one after the other; nil then
+}
+
+func (s *scripted) start(context.Context) error          { s.starts++; return nil }
+func (s *scripted) addr(context.Context) (string, error) { return "127.0.0.1:1", nil }
+func (s *scripted) stop()                                {}
+func (s *scripted) check(context.Context) (err error) {
+	if len(s.checks) > 0 {
+		err, s.checks = s.checks[0], s.checks[1:]
+	}
+	return err
+}
+
+// TestRunner: a file that breaks off is tried again on fresh servers, and a fault is never lost.
+func TestRunner(t *testing.T) {
+	dir := t.TempDir()
+	program := "#!/bin/sh\nif [ $6 = b ] && [ ! -e tried ]; then touch tried; echo '[exception]: no'; exit 1; fi\n" +
+		"echo '[ok]: one (1 ms)'; echo '" + markEnd + "'\n"
+	if err := os.WriteFile(filepath.Join(dir, "runtest"), []byte(program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	target := &scripted{checks: []error{nil, fmt.Errorf("%w: a node ended", errFault)}}
+	r := &runner{suite: &suite{dir: dir, output: dir, limit: time.Minute}, target: target, progress: io.Discard}
+	results, err := r.run(t.Context(), []string{"a", "b", "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target.starts != 2 { // at first, and after the fault
+		t.Errorf("%d starts", target.starts)
+	}
+	for i, want := range []string{"", "; fault: a node ended; first try: no", ""} {
+		if got := results[i].remark(); got != want || results[i].ok != 1 {
+			t.Errorf("%s: %d ok%s, want%s", results[i].file, results[i].ok, got, want)
+		}
 	}
 }
 

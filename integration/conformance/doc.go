@@ -9,7 +9,7 @@
 //
 // The suite is fetched once as Debian's source package (fetch.sh) and unpacked under .cache, which git ignores: it is run,
 // never copied. It needs tclsh, redis-cli and redis-benchmark. Each file runs by itself with a time limit, because an error
-// outside a check ends a whole run of the suite. The checks go to the leader. suite.go says which checks are left out.
+// outside a check ends a whole run of the suite; one that does not come to its end gets a second try. The checks go to the leader. suite.go says which checks are left out.
 // The nodes run without fsync, since replies are what is tested; -server-args "--appendfsync always" has them sync.
 //
 // After each file the three nodes must run and be at one log index with one digest. A node that ended and digests that
