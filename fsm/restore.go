@@ -18,7 +18,7 @@ var (
 	ErrSnapshotVersion = errors.New("snapshot of a version that this build does not know; upgrade this node")
 )
 
-// recordBytesMax bounds a record: the longest value and its key, with room.
+// recordBytesMax bounds one record. Versions 1 and 2 had no parts: their longest is a string and its key.
 const recordBytesMax = 1 << 30
 
 // Restore replaces the whole state with a snapshot's. On an error (ErrSnapshotCorrupt and ErrSnapshotVersion among
@@ -103,9 +103,25 @@ func (l *loader) head() error {
 	return nil
 }
 
-// record reads one record and checks its sum. The payload is valid until the next call. Memory grows with the bytes
-// that arrive, not with the length that is claimed.
+// record reads one record, with the parts before it. The payload is valid until the next call.
 func (l *loader) record() (kind byte, payload []byte, err error) {
+	kind, payload, err = l.piece()
+	if err != nil || kind != recordPart {
+		return kind, payload, err
+	}
+	var whole []byte
+	for kind == recordPart {
+		whole = append(whole, payload...)
+		if kind, payload, err = l.piece(); err != nil {
+			return 0, nil, err
+		}
+	}
+	return kind, append(whole, payload...), nil
+}
+
+// piece reads one record and checks its sum. The payload is valid until the next call. Memory grows with the bytes
+// that arrive, not with the length that is claimed.
+func (l *loader) piece() (kind byte, payload []byte, err error) {
 	var head [5]byte
 	if _, err := io.ReadFull(l.src, head[:]); err != nil {
 		return 0, nil, l.corrupt("cut off: %v", err)

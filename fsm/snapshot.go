@@ -26,6 +26,7 @@ import (
 //	               uvarint and bytes, values as snapshot_value.go draws them, in the order of the key hash
 //	     4, waiting:  last waiter uvarint  { id uvarint  db uvarint  keys  args }*, both as count uvarint and strings;
 //	               left out where nobody has ever waited
+//	     5, part:  the beginning of the payload of the next record that is none, or a piece of it, which is too long for one
 //	     255, end: number of keys u64; nothing follows it
 //
 // Version 1 knew no values with holes, version 2 neither collections nor waiters; both are read all the same.
@@ -40,11 +41,15 @@ const (
 	recordBorn = 2
 	recordKeys = 3
 	recordWait = 4
+	recordPart = 5
 	recordEnd  = 255
 
 	// recordBytesGoal is when a record of keys is closed. One key more than fits makes a longer record.
 	recordBytesGoal = 64 << 10
 )
+
+// recordPartBytes is the most that one record holds of a longer payload. Tests lower it.
+var recordPartBytes = 256 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -242,6 +247,14 @@ func (rw *recordWriter) write(b []byte) {
 }
 
 func (rw *recordWriter) record(kind byte, payload []byte) {
+	for len(payload) > recordPartBytes {
+		rw.piece(recordPart, payload[:recordPartBytes])
+		payload = payload[recordPartBytes:]
+	}
+	rw.piece(kind, payload)
+}
+
+func (rw *recordWriter) piece(kind byte, payload []byte) {
 	rw.hdr[0] = kind
 	binary.LittleEndian.PutUint32(rw.hdr[1:], uint32(len(payload)))
 	sum := crc32.Update(crc32.Checksum(rw.hdr[:], castagnoli), castagnoli, payload)

@@ -295,3 +295,33 @@ func BenchmarkSnapshot(b *testing.B) {
 		m.Snapshot()
 	}
 }
+
+// TestSnapshotInParts: what is too long for a record comes back whole, and a part that is missing is noticed.
+func TestSnapshotInParts(t *testing.T) {
+	defer func(n int) { recordPartBytes = n }(recordPartBytes)
+	m := New()
+	for i := range 200 {
+		execute(t, m, fmt.Sprintf("HSET h field%d value%d", i, i))
+		execute(t, m, fmt.Sprintf("RPUSH l element%d", i))
+	}
+	want := m.Digest()
+	for _, n := range []int{1, 7, 100, 4096} {
+		recordPartBytes = n
+		b, err := snapshotBytes(m.Snapshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		recordPartBytes = 1 << 20 // of the digest
+		back := New()
+		if err := back.Restore(bytes.NewReader(b)); err != nil {
+			t.Fatalf("parts of %d bytes: %v", n, err)
+		}
+		if got := back.Digest(); got != want {
+			t.Errorf("parts of %d bytes: digest %s, want %s", n, got, want)
+		}
+		cut := len(snapshotMagic) + 2
+		if err := New().Restore(bytes.NewReader(append(bytes.Clone(b[:cut]), b[cut+5+n+4:]...))); !errors.Is(err, ErrSnapshotCorrupt) {
+			t.Errorf("parts of %d bytes, the first is missing: %v", n, err)
+		}
+	}
+}
