@@ -33,7 +33,7 @@ func (c *conn) dispatch(args [][]byte) bool {
 	switch {
 	case c.inMulti && !unqueued[spec.Name]:
 		c.enqueue(spec, args)
-	case spec.Is(command.Write):
+	case c.logged(spec):
 		c.gatherWrite(spec, args)
 	case spec.InFSM():
 		c.gatherRead(spec, args)
@@ -42,6 +42,12 @@ func (c *conn) dispatch(args [][]byte) bool {
 		c.execute(spec, args, now)
 	}
 	return c.afterCommand()
+}
+
+// logged reports whether a command goes through the log from here: a write always, which a follower refuses, and on the
+// leader also what may have to. A follower executes that as a read; its executor refuses what would write.
+func (c *conn) logged(spec *command.Spec) bool {
+	return spec.Is(command.Write) || spec.MayLog() && c.srv.backend.Leading()
 }
 
 func (c *conn) afterCommand() bool {
@@ -80,6 +86,8 @@ func (c *conn) refuse(spec *command.Spec, args [][]byte) string {
 		return c.refuseWrite()
 	case spec.InFSM() && !spec.Is(command.Stale):
 		return c.refuseStale()
+	case spec.InFSM() && !spec.Is(command.Loading) && !c.srv.backend.Leading():
+		return c.refuseLoading()
 	}
 	return ""
 }

@@ -262,7 +262,7 @@ func (c *conn) gatherNow(args [][]byte) bool {
 		return false
 	}
 	switch {
-	case spec.Is(command.Write):
+	case c.logged(spec):
 		if size := callBytes(args); len(c.reads) > 0 || size > c.srv.entryMax || !c.roomForWrite(size) {
 			return false
 		}

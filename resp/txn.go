@@ -185,7 +185,7 @@ func (c *conn) plan(queue []queuedCall) txn {
 		}
 		t.calls[i] = command.Call{Spec: q.spec, Args: q.args, DB: db}
 		t.fsm = append(t.fsm, q)
-		t.writes = t.writes || q.spec.Is(command.Write)
+		t.writes = t.writes || c.logged(q.spec)
 	}
 	return t
 }
