@@ -75,7 +75,7 @@ func randomProgram(seed uint64) []byte {
 func TestProgramsReachEveryCommand(t *testing.T) {
 	v := newVocabulary(t)
 	answered := map[string]bool{}
-	for seed := range uint64(60) {
+	for seed := range uint64(2 * len(v.names)) {
 		maps.Copy(answered, runProgram(t, v, randomProgram(1000+seed)).answered)
 	}
 	if none := answeredNone(answered); len(none) > 0 {
