@@ -11,6 +11,11 @@ import (
 type Backend interface {
 	// Propose hands writes over; each proposal ends exactly once. See command.Proposal.
 	Propose(p ...*command.Proposal)
+	// Relay has the leader, wherever it is, put a proposal into the log, and waits for that, and for this node to apply it.
+	// The proposal ends as those of Propose do, but its Reply gets nothing.
+	Relay(ctx context.Context, p *command.Proposal)
+	// OnEvents has listen told what is published and what happens to keys on this node: see fsm.Machine.OnEvents.
+	OnEvents(classes command.EventClass, listen func(index uint64, happened []command.Event))
 	// Leading reports whether this node serves as the leader.
 	Leading() bool
 	// ConfirmRead, ConfirmLease and ConfirmFollowerRead wait until a read may be served with linearizability: by a

@@ -34,7 +34,12 @@ func (c *conn) dispatch(args [][]byte) bool {
 	case c.inMulti && !unqueued[spec.Name]:
 		c.enqueue(spec, args)
 	case c.logged(spec):
+		if c.relaying {
+			c.flush()
+		}
 		c.gatherWrite(spec, args)
+	case relayed(spec):
+		c.gatherRelayed(spec, args)
 	case spec.InFSM():
 		c.gatherRead(spec, args)
 	default:
@@ -82,8 +87,16 @@ func (c *conn) refuse(spec *command.Spec, args [][]byte) string {
 		return errDebugOff
 	case c.inMulti && spec.Is(command.NoMulti):
 		return "ERR Command not allowed inside a transaction"
-	case spec.Is(command.Write):
-		return c.refuseWrite()
+	}
+	if spec.Is(command.Write) {
+		if text := c.refuseWrite(); text != "" {
+			return text
+		}
+	}
+	if text := c.refuseSubscriber(spec); text != "" || spec.Is(command.Write) {
+		return text
+	}
+	switch {
 	case spec.InFSM() && !spec.Is(command.Stale):
 		return c.refuseStale()
 	case spec.InFSM() && !spec.Is(command.Loading) && !c.srv.backend.Leading():
@@ -232,15 +245,19 @@ func (c *conn) flush() {
 // flushWrites proposes the gathered writes and waits for their end.
 func (c *conn) flushWrites() {
 	start, mark := time.Now(), c.w.Len()
-	c.srv.backend.Propose(c.prop)
-	<-c.prop.Done
+	if c.relaying {
+		c.relay()
+	} else {
+		c.srv.backend.Propose(c.prop)
+		<-c.prop.Done
+	}
 	c.endWrites(start, mark)
 }
 
 // endWrites answers the gathered writes once their proposal has ended. mark is where their replies begin.
 func (c *conn) endWrites(start time.Time, mark int) {
 	if c.prop.Outcome == command.Applied {
-		c.lastIndex, c.led = c.prop.Index, true
+		c.lastIndex, c.led = c.prop.Index, c.led || !c.relaying
 	} else {
 		c.dropReplies(mark)
 		text := outcomeText(c.prop.Outcome, c.prop.Err)
@@ -256,6 +273,7 @@ func (c *conn) endWrites(start time.Time, mark int) {
 	clear(c.pending)
 	c.pending = c.pending[:0]
 	c.prop.Reset()
+	c.relaying = false
 }
 
 // dropReplies drops what the state machine wrote from mark on and does not stand for.
@@ -273,6 +291,8 @@ func outcomeText(o command.Outcome, err error) string {
 	switch {
 	case errors.Is(err, command.ErrNotLeader), errors.Is(err, command.ErrHandingOver):
 		return command.ErrReadOnly
+	case errors.Is(err, command.ErrRelayTooLarge):
+		return "ERR the message is " + err.Error()
 	case errors.Is(err, command.ErrTooLarge):
 		return "ERR the command or transaction is larger than one log entry may be (raft-max-entry-bytes)"
 	case errors.Is(err, command.ErrNoRoom):
@@ -462,7 +482,9 @@ func (c *conn) execute(spec *command.Spec, args [][]byte, start time.Time) {
 	c.account(c.srv.now().Sub(start))
 	clear(c.pending)
 	c.pending = c.pending[:0]
-	c.dropMuted(mark)
+	if !confirms(spec) || len(c.codes) > 0 && c.codes[0] != "" {
+		c.dropMuted(mark)
+	}
 	c.publishSession()
 }
 

@@ -171,7 +171,7 @@ func (c *conn) plan(queue []queuedCall) txn {
 	t := txn{calls: make([]command.Call, len(queue))}
 	db := c.db
 	for i, q := range queue {
-		if !q.spec.InFSM() {
+		if !q.spec.InFSM() || relayed(q.spec) && !c.logged(q.spec) {
 			t.locals = append(t.locals, q)
 			switch q.spec.Name {
 			case "select":
@@ -201,10 +201,12 @@ func (t *txn) switchTo(proto int) {
 func (c *conn) execWrites(t txn, watches []command.Watch) {
 	start, mark := time.Now(), c.w.Len()
 	c.prop.AddTxn(watches, t.calls)
+	c.executing = true
 	c.w.SwitchAtMarks(t.protocols)
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
 	c.w.SwitchAtMarks(nil)
+	c.executing = false
 	if c.prop.Outcome == command.Applied {
 		c.lastIndex, c.led = c.prop.Index, true
 		c.finishTxn(t, time.Since(start))
@@ -246,7 +248,11 @@ func (c *conn) finishTxn(t txn, took time.Duration) {
 	c.executing = true
 	c.w.FillDeferred(func(i int) {
 		q := t.locals[i]
-		handlers[q.spec](c, q.args)
+		if q.spec.InFSM() {
+			c.publishInExec(q.spec, q.args)
+		} else {
+			handlers[q.spec](c, q.args)
+		}
 		c.w.EndCall()
 	})
 	c.executing = false
