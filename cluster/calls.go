@@ -18,6 +18,7 @@ const (
 	methodStatus    = 4 // nothing -> JSON NodeStatus
 	methodReadIndex = 5 // a follower's linearizable read: nothing -> u64 index, after a round of the leader
 	methodRemoved   = 6 // the leader tells a node that it was removed: nothing -> nothing
+	methodPropose   = 7 // a follower's client has something for the log: units -> relayEnd, see its encode
 )
 
 // probe is a voter's answer to "which term are you in", little endian: term u64, last log index u64, applied index u64,

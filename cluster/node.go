@@ -178,6 +178,7 @@ func (n *Node) handleCalls() {
 	p.Handle(methodAnnounce, n.answerAnnounce)
 	p.Handle(methodAdmin, n.answerAdmin)
 	p.Handle(methodRemoved, n.answerRemoved)
+	p.Handle(methodPropose, n.answerPropose)
 }
 
 // goOwned runs f on a goroutine that Close waits for.

@@ -64,6 +64,7 @@ func (tx *Tx) add(key []byte, n int64, r command.Reply) {
 		return
 	}
 	tx.setOrPut(key, it, intValue(old+n))
+	tx.event(command.EventString, "incrby", key)
 	r.Int(old + n)
 }
 
@@ -103,6 +104,7 @@ func incrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	s := formatLongDouble(sum)
 	tx.setOrPut(c.Args[1], it, textValue(s))
+	tx.event(command.EventString, "incrbyfloat", c.Args[1])
 	r.BulkString(s)
 }
 

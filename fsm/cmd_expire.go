@@ -64,7 +64,7 @@ func expireGeneric(tx *Tx, c *command.Call, r command.Reply, base, unit int64) {
 		r.Int(0)
 		return
 	}
-	tx.setTTL(it, at)
+	tx.setTTL(c.Args[1], it, at)
 	r.Int(1)
 }
 
@@ -74,7 +74,7 @@ func persist(tx *Tx, c *command.Call, r command.Reply) {
 		r.Int(0)
 		return
 	}
-	tx.expireAt(it, 0)
+	tx.persist(c.Args[1], it)
 	r.Int(1)
 }
 

@@ -55,11 +55,17 @@ func del(tx *Tx, c *command.Call, r command.Reply) {
 	n := int64(0)
 	for _, key := range c.Args[1:] {
 		if it := tx.peek(key); it != nil {
-			tx.delete(it)
+			tx.remove(key, it)
 			n++
 		}
 	}
 	r.Int(n)
+}
+
+// remove deletes a present key for a command that says so.
+func (tx *Tx) remove(key []byte, it *item) {
+	tx.delete(it)
+	tx.event(command.EventGeneric, "del", key)
 }
 
 func exists(tx *Tx, c *command.Call, r command.Reply) { r.Int(countKeys(c, tx.peek)) }
@@ -91,7 +97,7 @@ func rename(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	if it.key() != string(c.Args[2]) {
-		tx.moveTo(it, tx.db, c.Args[2])
+		tx.rename(c.Args[1], it, c.Args[2])
 	}
 	r.Simple("OK")
 }
@@ -104,17 +110,24 @@ func renamenx(tx *Tx, c *command.Call, r command.Reply) {
 	case tx.lookup(c.Args[2]) != nil: // the same name among them
 		r.Int(0)
 	default:
-		tx.moveTo(it, tx.db, c.Args[2])
+		tx.rename(c.Args[1], it, c.Args[2])
 		r.Int(1)
 	}
 }
 
-// moveTo removes a key and enters its value and deadline under a name of a database.
-func (tx *Tx) moveTo(it *item, db int, name []byte) {
+// rename gives a present key another name.
+func (tx *Tx) rename(key []byte, it *item, name []byte) {
 	tx.delete(it)
+	tx.replace(name, it.value(), it.expireAt())
+	tx.event(command.EventGeneric, "rename_from", key)
+	tx.event(command.EventGeneric, "rename_to", name)
+}
+
+// in runs f in another database.
+func (tx *Tx) in(db int, f func()) {
 	from := tx.db
 	tx.selectDB(db)
-	tx.set(name, it.value(), it.expireAt())
+	f()
 	tx.selectDB(from)
 }
 
@@ -132,16 +145,16 @@ func move(tx *Tx, c *command.Call, r command.Reply) {
 		r.Int(0)
 		return
 	}
-	tx.moveTo(it, db, c.Args[1])
+	tx.delete(it)
+	tx.in(db, func() { tx.replace(c.Args[1], it.value(), it.expireAt()) })
+	tx.event(command.EventGeneric, "move_from", c.Args[1])
+	tx.in(db, func() { tx.event(command.EventGeneric, "move_to", c.Args[1]) })
 	r.Int(1)
 }
 
-func (tx *Tx) existsIn(db int, key []byte) bool {
-	from := tx.db
-	tx.selectDB(db)
-	it := tx.peek(key)
-	tx.selectDB(from)
-	return it != nil
+func (tx *Tx) existsIn(db int, key []byte) (found bool) {
+	tx.in(db, func() { found = tx.peek(key) != nil })
+	return found
 }
 
 func copyKey(tx *Tx, c *command.Call, r command.Reply) {
@@ -166,13 +179,16 @@ func copyKey(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	it := tx.lookup(c.Args[1])
+	if it == nil {
+		tx.missed(c.Args[1])
+	}
 	if it == nil || (!replace && tx.existsIn(db, c.Args[2])) {
 		r.Int(0)
 		return
 	}
-	from := tx.db
-	tx.selectDB(db)
-	tx.set(c.Args[2], it.value().share(tx.m.gen), it.expireAt())
-	tx.selectDB(from)
+	tx.in(db, func() {
+		tx.replace(c.Args[2], it.value().share(tx.m.gen), it.expireAt())
+		tx.event(command.EventGeneric, "copy_to", c.Args[2])
+	})
 	r.Int(1)
 }

@@ -60,7 +60,9 @@ var memoryCommands = []cmd{
 
 // peekOrNull finds a key without noting its use; nil where it has replied null.
 func (tx *Tx) peekOrNull(key []byte, r command.Reply) *item {
+	tx.quiet = true
 	it := tx.peek(key)
+	tx.quiet = false
 	if it == nil {
 		r.Null()
 	}

@@ -85,6 +85,27 @@ func (tx *Tx) replyString(it *item, r command.Reply) {
 	tx.replyValue(it.value(), r)
 }
 
+// lookupGet is lookupString for writes that reply what was there. An absent key is a miss to them, as in Redis.
+func (tx *Tx) lookupGet(key []byte, r command.Reply) (it *item, ok bool) {
+	it, ok = tx.lookupString(key, r)
+	if ok && it == nil {
+		tx.missed(key)
+	}
+	return it, ok
+}
+
+// setString is tx.set with its events. timed: the command gives the deadline.
+func (tx *Tx) setString(key []byte, v value, at int64, timed bool) {
+	tx.set(key, v, at)
+	tx.event(command.EventString, "set", key)
+	if timed {
+		tx.event(command.EventGeneric, "expire", key)
+	}
+	if at != 0 && at <= tx.now {
+		tx.event(command.EventExpired, "expired", key)
+	}
+}
+
 func get(tx *Tx, c *command.Call, r command.Reply) {
 	if it, ok := tx.lookupString(c.Args[1], r); ok {
 		tx.replyString(it, r)
@@ -102,7 +123,10 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	it := tx.lookup(c.Args[1])
-	if o.get && it != nil && it.kind() != kindString {
+	switch {
+	case o.get && it == nil:
+		tx.missed(c.Args[1])
+	case o.get && it.kind() != kindString:
 		r.Error(command.ErrWrongType)
 		return
 	}
@@ -118,10 +142,11 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 	if refused {
 		return
 	}
+	timed := at != 0
 	if o.how == ttlKeep && it != nil {
 		at = it.expireAt()
 	}
-	tx.set(c.Args[1], stringValue(c.Args[2]), at)
+	tx.setString(c.Args[1], stringValue(c.Args[2]), at, timed)
 }
 
 func setnx(tx *Tx, c *command.Call, r command.Reply) {
@@ -129,7 +154,7 @@ func setnx(tx *Tx, c *command.Call, r command.Reply) {
 		r.Int(0)
 		return
 	}
-	tx.set(c.Args[1], stringValue(c.Args[2]), 0)
+	tx.setString(c.Args[1], stringValue(c.Args[2]), 0, false)
 	r.Int(1)
 }
 
@@ -142,27 +167,27 @@ func setFor(tx *Tx, c *command.Call, r command.Reply, how ttlHow) {
 	if !ok {
 		return
 	}
-	tx.set(c.Args[1], stringValue(c.Args[3]), at)
+	tx.setString(c.Args[1], stringValue(c.Args[3]), at, true)
 	r.Simple("OK")
 }
 
 func getset(tx *Tx, c *command.Call, r command.Reply) {
-	it, ok := tx.lookupString(c.Args[1], r)
+	it, ok := tx.lookupGet(c.Args[1], r)
 	if !ok {
 		return
 	}
 	tx.replyString(it, r)
-	tx.set(c.Args[1], stringValue(c.Args[2]), 0)
+	tx.setString(c.Args[1], stringValue(c.Args[2]), 0, false)
 }
 
 func getdel(tx *Tx, c *command.Call, r command.Reply) {
-	it, ok := tx.lookupString(c.Args[1], r)
+	it, ok := tx.lookupGet(c.Args[1], r)
 	if !ok {
 		return
 	}
 	tx.replyString(it, r)
 	if it != nil {
-		tx.delete(it)
+		tx.remove(c.Args[1], it)
 	}
 }
 
@@ -172,7 +197,7 @@ func getex(tx *Tx, c *command.Call, r command.Reply) {
 		r.Error(command.ErrSyntax)
 		return
 	}
-	it, ok := tx.lookupString(c.Args[1], r)
+	it, ok := tx.lookupGet(c.Args[1], r)
 	if !ok {
 		return
 	}
@@ -187,9 +212,9 @@ func getex(tx *Tx, c *command.Call, r command.Reply) {
 	tx.replyValue(it.value(), r)
 	switch {
 	case at != 0:
-		tx.setTTL(it, at)
+		tx.setTTL(c.Args[1], it, at)
 	case o.how == ttlPersist && it.expireAt() != 0:
-		tx.expireAt(it, 0)
+		tx.persist(c.Args[1], it)
 	}
 }
 
@@ -230,6 +255,6 @@ func msetnx(tx *Tx, c *command.Call, r command.Reply) {
 
 func (tx *Tx) setPairs(pairs [][]byte) {
 	for i := 0; i < len(pairs); i += 2 {
-		tx.set(pairs[i], stringValue(pairs[i+1]), 0)
+		tx.setString(pairs[i], stringValue(pairs[i+1]), 0, false)
 	}
 }

@@ -47,20 +47,24 @@ func appendTo(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	if it == nil {
 		tx.set(c.Args[1], stringValue(c.Args[2]), 0)
+		tx.event(command.EventString, "append", c.Args[1])
 		r.Int(int64(len(c.Args[2])))
 		return
 	}
-	tx.overwrite(it, it.value().Len(), c.Args[2], r)
+	if tx.overwrite(it, it.value().Len(), c.Args[2], r) {
+		tx.event(command.EventString, "append", c.Args[1])
+	}
 }
 
-// overwrite writes a part of a string and replies its new length.
-func (tx *Tx) overwrite(it *item, off int, s []byte, r command.Reply) {
+// overwrite writes a part of a string and replies its new length. It is false where an error was replied.
+func (tx *Tx) overwrite(it *item, off int, s []byte, r command.Reply) bool {
 	if !stringFits(int64(off), len(s), r) {
-		return
+		return false
 	}
 	v := it.value().overwrite(off, s, tx.m.gen)
 	tx.put(it, v)
 	r.Int(int64(v.Len()))
+	return true
 }
 
 // stringFits checks the length of a string that a command is about to make.
@@ -106,9 +110,10 @@ func setrange(tx *Tx, c *command.Call, r command.Reply) {
 	case it == nil:
 		v := rawValue("").overwrite(int(off), s, tx.m.gen)
 		tx.set(c.Args[1], v, 0)
+		tx.event(command.EventString, "setrange", c.Args[1])
 		r.Int(int64(v.Len()))
-	default:
-		tx.overwrite(it, int(off), s, r)
+	case tx.overwrite(it, int(off), s, r):
+		tx.event(command.EventString, "setrange", c.Args[1])
 	}
 }
 

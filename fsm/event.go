@@ -2,17 +2,19 @@ package fsm
 
 import "github.com/redoubtdb/redoubt/fsm/command"
 
-// events are the keyspace events of the entry that is being applied. Who listens is this node's own affair: events decide
-// nothing that is replicated.
+// events are what the entry that is being applied has done so far and nobody was told yet. Who listens is this node's own
+// affair: events decide nothing that is replicated.
 type events struct {
 	wanted command.EventClass // classes that somebody listens for
 	listen func(index uint64, happened []command.Event)
-	noted  []command.Event // of the entry so far
+	noted  []command.Event
 }
 
-// OnEvents has listen called with the keyspace events of the given classes, once for each entry that has any: on the
-// goroutine that applies it, while the machine is locked, before anybody can read what the entry has changed. listen must
-// not block, and must not keep the slice. It takes the place of the one before it.
+// OnEvents has listen called with the events of the given classes, in the order in which the log has them: on the goroutine
+// that applies an entry, while the machine is locked, before anybody can read what the entry has changed. That is once for
+// each entry that has any, and before the reply to each message whose publisher waits on this node. EventMiss comes by reads
+// as well, on the goroutines that read, several at a time. listen must not block, must not ask the machine for anything, and
+// must not keep the slice. It takes the place of the one before it.
 func (m *Machine) OnEvents(classes command.EventClass, listen func(index uint64, happened []command.Event)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -22,13 +24,36 @@ func (m *Machine) OnEvents(classes command.EventClass, listen func(index uint64,
 // event notes that the command has done something to a key.
 func (tx *Tx) event(class command.EventClass, name string, key []byte) {
 	if tx.write && tx.m.events.wanted&class != 0 {
-		tx.m.events.noted = append(tx.m.events.noted, command.Event{Class: class, Name: name, DB: tx.db, Key: string(key)})
+		tx.m.events.note(command.Event{Class: class, Name: name, DB: tx.db, Key: string(key)})
+	}
+}
+
+func (e *events) note(ev command.Event) { e.noted = append(e.noted, ev) }
+
+// missed notes that a key that the command asked for is absent. Like hits and misses it is of interest on the node that
+// replies alone.
+func (tx *Tx) missed(key []byte) {
+	if !tx.replies || tx.quiet || tx.m.events.wanted&command.EventMiss == 0 {
+		return
+	}
+	ev := command.Event{Class: command.EventMiss, Name: "keymiss", DB: tx.db, Key: string(key)}
+	if tx.write {
+		tx.m.events.note(ev)
+		return
+	}
+	tx.missing = append(tx.missing, ev)
+}
+
+// tellMisses hands over what a View has noted.
+func (tx *Tx) tellMisses() {
+	if len(tx.missing) > 0 {
+		tx.m.events.listen(tx.m.index, tx.missing)
 	}
 }
 
 const eventsKept = 1024 // a longer list is given back to the collector
 
-// tellEvents hands over what was noted.
+// tellEvents hands over what was noted so far.
 func (m *Machine) tellEvents() {
 	e := &m.events
 	if len(e.noted) == 0 {

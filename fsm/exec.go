@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
@@ -28,6 +29,7 @@ var groups = [][]cmd{
 	bitmapCommands, hllCommands,
 	geoCommands,
 	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
+	publishCommands,
 }
 
 var (
@@ -97,6 +99,31 @@ func executor(spec *command.Spec) Executor {
 // Executes reports whether the state machine runs a command itself.
 func Executes(spec *command.Spec) bool { return executor(spec) != nil }
 
+// CountUnits counts the units of an entry of calls, and checks that this build can execute them: an entry that it cannot
+// execute would stop every node.
+func CountUnits(body []byte) (units int, err error) {
+	var r command.UnitReader
+	r.Reset(body)
+	for u := r.Next(); u != nil; u = r.Next() {
+		units++
+		for i := range u.Calls {
+			c := &u.Calls[i]
+			if u.Txn && len(c.Args) == 0 {
+				continue
+			}
+			if c.Spec = table.Lookup(c.Args); !executable(c) {
+				return 0, fmt.Errorf("%w: %.64q", ErrEntryVersion, c.Args)
+			}
+		}
+	}
+	return units, r.Err()
+}
+
+// executable reports whether a call of the log can be executed.
+func executable(c *command.Call) bool {
+	return c.Spec != nil && executors[c.Spec] != nil && c.Spec.ArityOK(len(c.Args))
+}
+
 // runUnit executes a call or a transaction of the log.
 func (m *Machine) runUnit(tx *Tx, u *command.Unit, r command.Reply) error {
 	tx.waits = false
@@ -127,7 +154,7 @@ func (m *Machine) runUnit(tx *Tx, u *command.Unit, r command.Reply) error {
 // proposer knew it, so going on would diverge. A database that is not there is one: how many there are is part of the
 // state, and a client may have chosen its own before the node knew.
 func (m *Machine) runLogged(tx *Tx, c *command.Call, r command.Reply) error {
-	if c.Spec = table.Lookup(c.Args); c.Spec == nil || executors[c.Spec] == nil || !c.Spec.ArityOK(len(c.Args)) {
+	if c.Spec = table.Lookup(c.Args); !executable(c) {
 		return ErrEntryVersion
 	}
 	if c.DB < 0 || c.DB >= len(m.dbs) {
@@ -136,7 +163,8 @@ func (m *Machine) runLogged(tx *Tx, c *command.Call, r command.Reply) error {
 		return nil
 	}
 	tx.nextCall(c.DB)
-	tx.reads = r != command.Discard && c.Spec.Is(command.ReadOnly)
+	tx.replies = r != command.Discard
+	tx.reads = tx.replies && c.Spec.Is(command.ReadOnly)
 	run(tx, c, r)
 	return nil
 }

@@ -111,12 +111,19 @@ func errExpireTime(c *command.Call) string {
 }
 
 // setTTL gives a present key a deadline. One that has passed removes the key at once.
-func (tx *Tx) setTTL(it *item, at int64) {
+func (tx *Tx) setTTL(key []byte, it *item, at int64) {
 	if at <= tx.now {
-		tx.delete(it)
+		tx.remove(key, it)
 		return
 	}
 	tx.expireAt(it, at)
+	tx.event(command.EventGeneric, "expire", key)
+}
+
+// persist takes a present key's deadline away.
+func (tx *Tx) persist(key []byte, it *item) {
+	tx.expireAt(it, 0)
+	tx.event(command.EventGeneric, "persist", key)
 }
 
 // expireConditions are the options of the EXPIRE family.

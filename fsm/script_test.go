@@ -33,6 +33,7 @@ type replicas struct {
 	now     int64
 	proto   int       // of the replies to entries
 	rarely  bool      // snapshots are taken and restored a tenth as often
+	waiter  uint64    // of the call that has to wait
 	pending *Snapshot // taken before a change, and
 	picture []byte    // what it was then
 }
@@ -67,8 +68,9 @@ func (r *replicas) apply(k EntryKind, body []byte, units []int) ([]respclient.Va
 		rec := &script.Recorder{Proto: r.proto}
 		var targets []Target
 		for _, n := range units {
-			targets = append(targets, Target{Units: n, Reply: rec})
+			targets = append(targets, Target{Units: n, Reply: rec, Waits: func(id uint64) { r.waiter = id }})
 		}
+		m.OnWaiting(oneClient{rec})
 		if err := m.Apply(r.index, bytes.Clone(data), targets); err != nil {
 			return nil, err
 		}
@@ -87,6 +89,12 @@ func (r *replicas) apply(k EntryKind, body []byte, units []int) ([]respclient.Va
 	}
 	return first, nil
 }
+
+// oneClient gets the reply of whoever waits.
+type oneClient struct{ to command.Reply }
+
+func (c oneClient) Reply(uint64) command.Reply { return c.to }
+func (c oneClient) Served(uint64)              {}
 
 // hold checks the snapshot held so far against what it was when it was taken, and takes the next.
 func (r *replicas) hold(m *Machine) error {
@@ -155,13 +163,16 @@ func (r *replicas) do(db, proto int, args []string) (respclient.Value, error) {
 		return refuse(command.ErrUnknownSubcommand(call.Spec, call.Args[1]))
 	}
 	r.now++
-	if !call.Spec.Is(command.Write) {
+	if !call.Spec.Is(command.Write) && !call.Spec.MayLog() {
 		return r.view(call, proto)
 	}
 	r.proto = proto
 	p := command.NewProposal(nil)
 	p.AddCall(db, call.Args)
 	got, err := r.apply(EntryCalls, p.Body, []int{p.Units})
+	if err == nil && len(got) == 0 && call.Spec.Is(command.Blocking) { // its time is over at once
+		got, err = r.apply(EntryUnblock, AppendUnblock(nil, r.waiter, command.UnblockTimeout), nil)
+	}
 	if err == nil && len(got) != 1 {
 		err = fmt.Errorf("%d replies", len(got))
 	}

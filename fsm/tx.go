@@ -26,8 +26,10 @@ type Tx struct {
 	noTouch bool
 	rng     uint64
 	dirty   int // keys modified by the entry so far
-	// reads: the call is a read command whose lookups count as hits and misses on this node.
-	reads bool
+	// replies: somebody waits for the reply on this node. reads: the call is, besides, a read command whose lookups count
+	// as hits and misses here; quiet: they are no keyspace events.
+	replies, reads, quiet bool
+	missing               []command.Event // those of a View
 	// attempt says how a blocking command is executed, and waits that it has to wait: it has not replied.
 	attempt attempt
 	waits   bool
@@ -84,6 +86,9 @@ func (tx *Tx) peek(key []byte) *item {
 	}
 	if tx.reads {
 		tx.count(it != nil)
+		if it == nil {
+			tx.missed(key)
+		}
 	}
 	return it
 }
@@ -106,26 +111,37 @@ func (tx *Tx) expire(hash uint64, key string) {
 	tx.expired++
 	tx.noteChange(key)
 	tx.ks.remove(hash, key, tx.m.gen)
+	tx.event(command.EventExpired, "expired", dataOf(key))
 }
 
 // set gives key a value and a deadline (0: none), whatever it held before. A deadline that has passed leaves no key.
-func (tx *Tx) set(key []byte, v value, expireAt int64) {
+// created: there was no such key.
+func (tx *Tx) set(key []byte, v value, expireAt int64) (created bool) {
 	if expireAt != 0 && expireAt <= tx.now {
-		tx.setExpired(key)
-		return
+		return tx.setExpired(key)
 	}
 	hash := tx.hashOf(key)
 	if tx.setBig(hash, key, v, expireAt) {
-		return
+		return false
 	}
 	it, old := tx.ks.put(hash, newItem(textOf(key), v, expireAt, tx.m.gen))
 	expired := old != nil && old.expired(tx.now)
 	if expired {
 		tx.expired++
+		tx.event(command.EventExpired, "expired", key)
 	}
 	tx.modified(it)
-	if old == nil || expired {
+	if created = old == nil || expired; created {
 		tx.m.born[bornBucket(hash, tx.db)] = it.version
+		tx.event(command.EventNew, "new", key)
+	}
+	return created
+}
+
+// replace is set for what takes the place of a key as a whole, which to those who listen is new then.
+func (tx *Tx) replace(key []byte, v value, expireAt int64) {
+	if !tx.set(key, v, expireAt) {
+		tx.event(command.EventNew, "new", key)
 	}
 }
 
@@ -145,14 +161,16 @@ func (tx *Tx) setBig(hash uint64, key []byte, v value, expireAt int64) bool {
 }
 
 // setExpired is a set whose value expires in the same moment. To a WATCH the key has changed.
-func (tx *Tx) setExpired(key []byte) {
+func (tx *Tx) setExpired(key []byte) (created bool) {
 	if it := tx.peek(key); it != nil {
 		tx.delete(it)
-		return
+		return false
 	}
 	tx.m.seq++
 	tx.dirty++
 	tx.m.born[bornBucket(tx.hashOf(key), tx.db)] = tx.m.seq
+	tx.event(command.EventNew, "new", key)
+	return true
 }
 
 // modified notes that an item has changed.

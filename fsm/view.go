@@ -28,6 +28,7 @@ const errFailedRead = "CLUSTERDOWN this node could not apply the log and stops; 
 func (m *Machine) endRead(tx *Tx) bool {
 	if !tx.late {
 		m.counted.add(tx)
+		tx.tellMisses()
 	}
 	return !tx.late
 }
@@ -75,7 +76,7 @@ func (tx *Tx) watchesLate(watches []command.Watch) bool {
 }
 
 func (m *Machine) readTx(o command.ReadOptions) Tx {
-	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, reads: true}
+	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, replies: true, reads: true}
 }
 
 func (m *Machine) readCall(tx *Tx, c *command.Call, r command.Reply) {

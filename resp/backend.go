@@ -13,6 +13,11 @@ type Backend interface {
 	Propose(p ...*command.Proposal)
 	// Unblock ends the wait of a blocking command's proposal, which still ends by itself.
 	Unblock(p *command.Proposal, how command.Unblocking)
+	// Relay has the leader, wherever it is, put a proposal into the log, and waits for that, and for this node to apply it.
+	// The proposal ends as those of Propose do, but its Reply gets nothing.
+	Relay(ctx context.Context, p *command.Proposal)
+	// OnEvents has listen told what is published and what happens to keys on this node: see fsm.Machine.OnEvents.
+	OnEvents(classes command.EventClass, listen func(index uint64, happened []command.Event))
 	// Leading reports whether this node serves as the leader.
 	Leading() bool
 	// ConfirmRead, ConfirmLease and ConfirmFollowerRead wait until a read may be served with linearizability: by a

@@ -37,8 +37,13 @@ func parseClientType(arg []byte) (t clientType, errText string) {
 	return 0, "ERR Unknown client type '" + clipText(arg) + "'"
 }
 
-// clientType: nodes talk to one another over another port, and nobody subscribes yet.
-func (c *conn) clientType() clientType { return typeNormal }
+// clientType: nodes talk to one another over another port, so that no client is a master or a replica.
+func (c *conn) clientType() clientType {
+	if c.subscriber() {
+		return typePubSub
+	}
+	return typeNormal
+}
 
 // conn finds a connection by its number; nil if there is none, or it is being closed.
 func (s *Server) conn(id int64) *conn {
@@ -166,7 +171,9 @@ func (c *conn) appendInfo(b []byte, now time.Time) []byte {
 	number("idle", wholeSeconds(now.Sub(time.Unix(0, sh.lastUsed.Load()))))
 	text("flags", c.flagLetters())
 	number("db", sh.db.Load())
-	text("sub", "0 psub=0 ssub=0")
+	number("sub", sh.subscribed[ofChannels].Load())
+	number("psub", sh.subscribed[ofPatterns].Load())
+	number("ssub", sh.subscribed[ofShards].Load())
 	number("multi", sh.multi.Load())
 
 	query, buffer, writer, out := sh.queryBytes.Load(), sh.queryBuffer.Load(), sh.writerBytes.Load(), sh.replyBytes.Load()
@@ -177,9 +184,11 @@ func (c *conn) appendInfo(b []byte, now time.Time) []byte {
 	number("rbs", writer)
 	number("rbp", sh.writerPeak.Load())
 	number("obl", out)
-	// There is one buffer for replies and no list behind it.
-	text("oll", "0 omem=0")
-	number("tot-mem", connBaseBytes+buffer+sh.argBytes.Load()+sh.queuedBytes.Load()+max(writer, out))
+	// There is one buffer for replies; what is published waits in a list behind it.
+	pushes, pushBytes := c.inbox.figures()
+	number("oll", int64(pushes))
+	number("omem", pushBytes)
+	number("tot-mem", connBaseBytes+buffer+sh.argBytes.Load()+sh.queuedBytes.Load()+max(writer, out)+pushBytes)
 	events := "r"
 	if out > 0 {
 		events = "w"
@@ -208,7 +217,7 @@ func (c *conn) flagLetters() string {
 		set    bool
 		letter byte
 	}{
-		{sh.multi.Load() >= 0, 'x'}, {sh.blocked.Load(), 'b'}, {sh.closing.Load(), 'c'},
+		{c.subscriber(), 'P'}, {sh.multi.Load() >= 0, 'x'}, {sh.blocked.Load(), 'b'}, {sh.closing.Load(), 'c'},
 		{sh.noEvict.Load(), 'e'}, {sh.noTouch.Load(), 'T'},
 	} {
 		if f.set {

@@ -47,10 +47,14 @@ var connectionCommands = []entry{
 }
 
 func ping(c *conn, args [][]byte) {
-	switch len(args) {
-	case 1:
+	switch {
+	case len(args) <= 2 && c.onlyListens():
+		c.w.Array(2)
+		c.w.BulkString("pong")
+		c.w.Bulk(append(args, nil)[1])
+	case len(args) == 1:
 		c.w.Simple("PONG")
-	case 2:
+	case len(args) == 2:
 		c.w.Bulk(args[1])
 	default:
 		c.w.Error("ERR wrong number of arguments for 'ping' command")
@@ -90,6 +94,8 @@ func quit(c *conn, _ [][]byte) {
 
 func reset(c *conn, _ [][]byte) {
 	skipped := c.reply == replySkip
+	c.unsubscribeAll()
+	c.takePushes(everything)
 	c.resetSession()
 	if skipped {
 		c.reply = replySkip // of this very command

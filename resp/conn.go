@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
-	"github.com/redoubtdb/redoubt/internal/config"
 )
 
 // conn is one client connection. Its owner, the goroutine that serves it or its event loop (see loop.go), has every
@@ -35,6 +34,9 @@ type conn struct {
 	bulkMax, queryMax int64 // the limits that rd has, in bytes
 
 	session
+	subs subscriptions
+	// inbox holds what others publish for it; any goroutine may fill it.
+	inbox     inbox
 	lastIndex uint64 // log index of the connection's last write, for WAIT
 	// led: this node led when the client came, at one of its reads or writes, or when it asked for the role. Then it is not served as by a follower once the node
 	// has lost leadership, not even in the moment before the connection is closed for that.
@@ -70,6 +72,7 @@ type shared struct {
 	queryBuffer, argBytes     atomic.Int64 // with those below: as publish has found them last
 	queuedBytes               atomic.Int64
 	writerBytes, writerPeak   atomic.Int64
+	subscribed                [topicKinds]atomic.Int64
 	closing                   atomic.Bool // closed once what was read is answered
 	closingReads              atomic.Bool // leadership was lost: reads would be a deposed leader's
 	reading                   atomic.Bool // the goroutine waits for the client
@@ -121,6 +124,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.rd = NewReader(c.in, nil)
 	c.followLimits()
 	c.prop = command.NewProposal(c.w)
+	c.w.published = c.published
 	c.led = s.backend.Leading()
 	c.shared.created = s.now()
 	c.shared.lastUsed.Store(c.shared.created.UnixNano())
@@ -168,10 +172,14 @@ func (c *conn) work(args [][]byte) bool {
 	return c.answer() && open && !c.finished()
 }
 
-// finished: the connection is to be closed, and what has arrived is answered.
-func (c *conn) finished() bool { return c.shared.closing.Load() && !c.rd.Buffered() }
+// finished: the connection is to be closed, what has arrived is answered, and what was published for it is taken.
+func (c *conn) finished() bool {
+	return c.shared.closing.Load() && !c.rd.Buffered() && !c.inbox.waiting.Load()
+}
 
 func (c *conn) release() {
+	c.unsubscribeAll()
+	c.inbox.close()
 	c.cancel()
 	c.linger()
 	_ = c.nc.Close()
@@ -220,57 +228,6 @@ func (c *conn) keepAlive() {
 	}
 }
 
-// next waits for a command, for at most the idle time out.
-func (c *conn) next() ([][]byte, error) {
-	if !c.rd.Buffered() {
-		var deadline time.Time
-		if t := c.srv.live.timeout.Duration(); t > 0 {
-			deadline = time.Now().Add(t)
-		}
-		_ = c.nc.SetReadDeadline(deadline)
-		c.followLimits()
-		c.publishBuffers()
-		c.shared.reading.Store(true)
-		if c.shared.closing.Load() {
-			return nil, errClosing
-		}
-	}
-	args, err := c.rd.Next()
-	c.shared.reading.Store(false)
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.shared.closing.Load() {
-		return nil, errClosing
-	}
-	return args, err
-}
-
-var errClosing = errors.New("resp: the server closes this connection")
-
-// followLimits has the reader keep to the settings as they are now.
-func (c *conn) followLimits() {
-	bulk, query := c.srv.live.bulkMax.Int(), c.srv.live.queryMax.Int()
-	if bulk == c.bulkMax && query == c.queryMax {
-		return
-	}
-	c.bulkMax, c.queryMax = bulk, query
-	limits := DefaultLimits()
-	limits.BulkBytesMax, limits.QueryBufferMax = bulk, query
-	c.rd.SetLimits(&limits)
-}
-
-// closeWhenAnswered ends the connection as soon as what has arrived is answered. Safe from any goroutine.
-func (c *conn) closeWhenAnswered() {
-	c.shared.closingReads.Store(true)
-	c.shared.closing.Store(true)
-	if c.ev.loop != nil {
-		c.ev.loop.nudge(c)
-		return
-	}
-	if c.shared.reading.Load() {
-		// Wakes the goroutine if it waits. If it has just begun to serve a command, the deadline hits its next wait.
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
-	}
-}
-
 // kill cuts the connection off. Safe from any goroutine.
 func (c *conn) kill() {
 	c.cancel()
@@ -295,9 +252,10 @@ func (c *conn) lastWords(err error) {
 	}
 }
 
-// answer flushes what was gathered and sends all replies.
+// answer flushes what was gathered and sends all replies, and pushes behind them.
 func (c *conn) answer() bool {
 	c.flush()
+	c.takePushes(pipelineBytesGoal)
 	return c.send()
 }
 
@@ -318,7 +276,7 @@ func (c *conn) send() bool {
 	}
 	defer c.w.Reset()
 	c.publishBuffers() // before the client can know that its command was executed
-	limit := c.srv.cfg.OutputLimit(config.NormalClient)
+	limit := c.srv.cfg.OutputLimit(c.outputClass())
 	if limit.HardBytes > 0 && n > limit.HardBytes {
 		c.srv.stats.outputLimit.Add(1)
 		c.srv.log.Warn("a client's replies passed client-output-buffer-limit; it is closed", "client", c.nc.RemoteAddr(), "bytes", n)

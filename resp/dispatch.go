@@ -35,8 +35,13 @@ func (c *conn) dispatch(args [][]byte) bool {
 		c.enqueue(spec, args)
 	case spec.Is(command.Write) && c.blocks(spec, args):
 		c.block(spec, args)
-	case spec.Is(command.Write):
+	case c.logged(spec):
+		if c.relaying {
+			c.flush()
+		}
 		c.gatherWrite(spec, args)
+	case relayed(spec):
+		c.gatherRelayed(spec, args)
 	case spec.InFSM() && c.blocks(spec, args):
 		c.blockRead(spec, args)
 	case spec.InFSM():
@@ -46,6 +51,12 @@ func (c *conn) dispatch(args [][]byte) bool {
 		c.execute(spec, args, now)
 	}
 	return c.afterCommand()
+}
+
+// logged reports whether a command goes through the log from here: a write always, which a follower refuses, and on the
+// leader also what may have to. A follower executes that as a read; its executor refuses what would write.
+func (c *conn) logged(spec *command.Spec) bool {
+	return spec.Is(command.Write) || spec.MayLog() && c.srv.backend.Leading()
 }
 
 func (c *conn) afterCommand() bool {
@@ -80,10 +91,20 @@ func (c *conn) refuse(spec *command.Spec, args [][]byte) string {
 		return errDebugOff
 	case c.inMulti && spec.Is(command.NoMulti):
 		return "ERR Command not allowed inside a transaction"
-	case spec.Is(command.Write):
-		return c.refuseWrite()
+	}
+	if spec.Is(command.Write) {
+		if text := c.refuseWrite(); text != "" {
+			return text
+		}
+	}
+	if text := c.refuseSubscriber(spec); text != "" || spec.Is(command.Write) {
+		return text
+	}
+	switch {
 	case spec.InFSM() && !spec.Is(command.Stale):
 		return c.refuseStale()
+	case spec.InFSM() && !spec.Is(command.Loading) && !c.srv.backend.Leading():
+		return c.refuseLoading()
 	}
 	return ""
 }
@@ -228,15 +249,19 @@ func (c *conn) flush() {
 // flushWrites proposes the gathered writes and waits for their end.
 func (c *conn) flushWrites() {
 	start, mark := time.Now(), c.w.Len()
-	c.srv.backend.Propose(c.prop)
-	<-c.prop.Done
+	if c.relaying {
+		c.relay()
+	} else {
+		c.srv.backend.Propose(c.prop)
+		<-c.prop.Done
+	}
 	c.endWrites(start, mark)
 }
 
 // endWrites answers the gathered writes once their proposal has ended. mark is where their replies begin.
 func (c *conn) endWrites(start time.Time, mark int) {
 	if c.prop.Outcome == command.Applied {
-		c.lastIndex, c.led = c.prop.Index, true
+		c.lastIndex, c.led = c.prop.Index, c.led || !c.relaying
 	} else {
 		c.dropReplies(mark)
 		text := outcomeText(c.prop.Outcome, c.prop.Err)
@@ -252,6 +277,7 @@ func (c *conn) endWrites(start time.Time, mark int) {
 	clear(c.pending)
 	c.pending = c.pending[:0]
 	c.prop.Reset()
+	c.relaying = false
 }
 
 // dropReplies drops what the state machine wrote from mark on and does not stand for.
@@ -269,6 +295,8 @@ func outcomeText(o command.Outcome, err error) string {
 	switch {
 	case errors.Is(err, command.ErrNotLeader), errors.Is(err, command.ErrHandingOver):
 		return command.ErrReadOnly
+	case errors.Is(err, command.ErrRelayTooLarge):
+		return "ERR the message is " + err.Error()
 	case errors.Is(err, command.ErrTooLarge):
 		return "ERR the command or transaction is larger than one log entry may be (raft-max-entry-bytes)"
 	case errors.Is(err, command.ErrNoRoom):
@@ -458,7 +486,9 @@ func (c *conn) execute(spec *command.Spec, args [][]byte, start time.Time) {
 	c.account(c.srv.now().Sub(start))
 	clear(c.pending)
 	c.pending = c.pending[:0]
-	c.dropMuted(mark)
+	if !confirms(spec) || len(c.codes) > 0 && c.codes[0] != "" {
+		c.dropMuted(mark)
+	}
 	c.publishSession()
 }
 

@@ -113,8 +113,9 @@ func (f *fakeRoles) LinkUp() (bool, time.Duration) {
 	defer f.mu.Unlock()
 	return f.linkUp, f.heard
 }
-func (f *fakeRoles) Databases() int          { return 16 }
-func (f *fakeRoles) LastSnapshot() time.Time { return time.Time{} }
+func (f *fakeRoles) OnEvents(command.EventClass, func(uint64, []command.Event)) {}
+func (f *fakeRoles) Databases() int                                             { return 16 }
+func (f *fakeRoles) LastSnapshot() time.Time                                    { return time.Time{} }
 func (f *fakeRoles) KeyspaceInfo() []KeyspaceInfo {
 	return []KeyspaceInfo{{DB: 0, Keys: 3, Expires: 2, AvgTTLMillis: 1234}, {DB: 9, Keys: 1}}
 }

@@ -61,6 +61,7 @@ func (s *Server) sample() {
 		if step%peakEverySteps == 0 {
 			s.samples.heap()
 			s.closeIdle()
+			s.closeSlow()
 		}
 		select {
 		case <-tick.C:

@@ -117,6 +117,8 @@ func (s *Server) clientBytes() int64 {
 	s.each(func(c *conn) {
 		sh := &c.shared
 		total += connBaseBytes + sh.queryBuffer.Load() + sh.argBytes.Load() + sh.queuedBytes.Load() + max(sh.writerBytes.Load(), sh.replyBytes.Load())
+		_, pushes := c.inbox.figures()
+		total += pushes
 	})
 	return total
 }

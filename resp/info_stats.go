@@ -61,11 +61,14 @@ func infoStats(s *Server, t *infoText) {
 	t.field("instantaneous_output_kbps", kbps(out))
 	t.field("rejected_connections", st.rejected.Load())
 	t.field("expired_keys", keys.Expired)
-	// Nothing is evicted, published, forked, migrated or tracked here.
+	// Nothing is evicted, forked, migrated or tracked here.
 	t.zeros("evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
 	t.field("keyspace_hits", keys.Hits)
 	t.field("keyspace_misses", keys.Misses)
-	t.zeros("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+	t.field("pubsub_channels", s.hub.len(ofChannels))
+	t.field("pubsub_patterns", s.hub.len(ofPatterns))
+	t.field("pubsubshard_channels", s.hub.len(ofShards))
+	t.zeros("latest_fork_usec", "total_forks",
 		"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
 		"active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
 		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies")

@@ -197,7 +197,7 @@ func (l *eventLoop) wakeFor(c *conn) {
 // park puts a connection to rest until something arrives; if something has, it gets a turn.
 func (l *eventLoop) park(c *conn) {
 	c.publishBuffers()
-	due := !c.in.drained || c.rd.Buffered()
+	due := !c.in.drained || c.rd.Buffered() || c.inbox.waiting.Load()
 	c.ev.mu.Lock()
 	due = due || c.ev.again
 	c.ev.again, c.ev.busy, c.ev.rested = false, due, time.Now()
@@ -210,7 +210,7 @@ func (l *eventLoop) park(c *conn) {
 // closeIdle closes the connection if it has been at rest for longer than the limit.
 func (c *conn) closeIdle(limit time.Duration) {
 	c.ev.mu.Lock()
-	idle := !c.ev.busy && time.Since(c.ev.rested) > limit
+	idle := !c.ev.busy && time.Since(c.ev.rested) > limit && !c.subscriber()
 	c.ev.busy = c.ev.busy || idle
 	c.ev.mu.Unlock()
 	if idle {
@@ -228,6 +228,9 @@ func (l *eventLoop) turn(c *conn) {
 	c.in.toEnd = c.ev.hungUp
 	c.ev.mu.Unlock()
 	c.in.drained = false
+	if c.takePushes(loopSendMax); c.w.Len() > 0 && !l.sendNow(c) {
+		return
+	}
 	c.followLimits()
 	c.ev.since, c.ev.mark = time.Now(), c.w.Len()
 	for {
@@ -264,12 +267,12 @@ func (c *conn) gatherNow(args [][]byte) bool {
 	switch {
 	case spec.Is(command.Blocking):
 		return false
-	case spec.Is(command.Write):
+	case c.logged(spec):
 		if size := callBytes(args); len(c.reads) > 0 || size > c.srv.entryMax || !c.roomForWrite(size) {
 			return false
 		}
 		c.addWrite(spec, args)
-	case spec.InFSM() && spec.Is(command.Fast) && c.prop.Units == 0:
+	case spec.InFSM() && spec.Is(command.Fast) && c.prop.Units == 0 && !relayed(spec):
 		c.addRead(spec, args)
 	default:
 		return false
@@ -287,10 +290,8 @@ func (l *eventLoop) send(c *conn) {
 		l.proposals = append(l.proposals, c.prop)
 	case len(c.reads) > 0:
 		l.sendReads(c)
-	case c.finished():
-		l.end(c)
 	default:
-		l.park(c)
+		l.deliver(c)
 	}
 }
 
@@ -378,12 +379,21 @@ func (l *eventLoop) reply() {
 // loopSendMax is how many bytes of replies a loop sends itself: more may take the client's time.
 const loopSendMax = 64 << 10
 
-// deliver sends the replies of an owned connection without waiting, and puts it to rest.
+// deliver sends the replies of an owned connection without waiting, and the pushes behind them, and puts it to rest.
 func (l *eventLoop) deliver(c *conn) {
+	c.takePushes(loopSendMax)
+	if c.w.Len() == 0 || l.sendNow(c) {
+		l.rest(c)
+	}
+}
+
+// sendNow sends what is written without waiting. It is false where a goroutine has the connection for that now, or it has
+// ended.
+func (l *eventLoop) sendNow(c *conn) bool {
 	n := c.w.Len()
 	if n > loopSendMax {
 		l.lend(c, c.send)
-		return
+		return false
 	}
 	c.publishBuffers()
 	sent, err := writeNow(c.ev.raw, c.w.Bytes())
@@ -399,8 +409,9 @@ func (l *eventLoop) deliver(c *conn) {
 		l.end(c)
 	default:
 		c.w.Reset()
-		l.rest(c)
+		return true
 	}
+	return false
 }
 
 // rest parks a connection, or ends it where that was asked for meanwhile.

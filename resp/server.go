@@ -67,6 +67,7 @@ type Server struct {
 	// samples are INFO's rates and peaks.
 	samples sampler
 	latency latencyMonitor
+	hub     *hub
 	// saving: a snapshot asked for by BGSAVE, SAVE or BGREWRITEAOF is being taken. saveFailed: the last one was not.
 	saving, saveFailed atomic.Bool
 }
@@ -93,6 +94,7 @@ func NewServer(o Options) *Server {
 		s.now = time.Now
 	}
 	s.started = s.now()
+	s.hub = newHub(s)
 	s.live = liveSettings{
 		timeout: s.cfg.Live("timeout"), maxclients: s.cfg.Live("maxclients"),
 		bulkMax: s.cfg.Live("proto-max-bulk-len"), queryMax: s.cfg.Live("client-query-buffer-limit"),
@@ -195,6 +197,11 @@ func (s *Server) Serve() {
 	if !s.noLoops {
 		s.loops = startLoops(s)
 	}
+	s.hub.listen()
+	s.cfg.OnChange(eventsSetting, func(_, _ string) error {
+		s.hub.listen()
+		return nil
+	})
 	for _, l := range s.listeners {
 		s.wg.Add(1)
 		go s.acceptLoop(l)

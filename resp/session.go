@@ -18,8 +18,10 @@ type session struct {
 	reply          replyMode
 	// consistency overrides the setting read-consistency; "" follows it.
 	consistency string
-	// executing: EXEC runs the connection's own commands, which must not block.
+	// executing: EXEC is under way. The connection's own commands must not block then.
 	executing bool
+	// relaying: what is gathered in the proposal is for the leader, elsewhere.
+	relaying bool
 	// quit: the connection ends after the replies are sent.
 	quit bool
 }

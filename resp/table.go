@@ -24,7 +24,7 @@ var handlers = map[*command.Spec]handler{}
 func groups() [][]entry {
 	return [][]entry{connectionCommands, transactionCommands, adminCommands, replicationCommands, infoCommands,
 		clientCommands, commandCommands, configCommands, serverCommands, memoryCommands, slowlogCommands, latencyCommands,
-		debugCommands, lolwutCommands}
+		debugCommands, lolwutCommands, pubsubCommands}
 }
 
 // BuildTable makes the table of all commands. fsmCommands enters the state machine's into a table; subcommands of ours

@@ -171,7 +171,7 @@ func (c *conn) plan(queue []queuedCall) txn {
 	t := txn{calls: make([]command.Call, len(queue))}
 	db := c.db
 	for i, q := range queue {
-		if !q.spec.InFSM() {
+		if !q.spec.InFSM() || relayed(q.spec) && !c.logged(q.spec) {
 			t.locals = append(t.locals, q)
 			switch q.spec.Name {
 			case "select":
@@ -185,7 +185,7 @@ func (c *conn) plan(queue []queuedCall) txn {
 		}
 		t.calls[i] = command.Call{Spec: q.spec, Args: q.args, DB: db}
 		t.fsm = append(t.fsm, q)
-		t.writes = t.writes || q.spec.Is(command.Write)
+		t.writes = t.writes || c.logged(q.spec)
 	}
 	return t
 }
@@ -201,10 +201,12 @@ func (t *txn) switchTo(proto int) {
 func (c *conn) execWrites(t txn, watches []command.Watch) {
 	start, mark := time.Now(), c.w.Len()
 	c.prop.AddTxn(watches, t.calls)
+	c.executing = true
 	c.w.SwitchAtMarks(t.protocols)
 	c.srv.backend.Propose(c.prop)
 	<-c.prop.Done
 	c.w.SwitchAtMarks(nil)
+	c.executing = false
 	if c.prop.Outcome == command.Applied {
 		c.lastIndex, c.led = c.prop.Index, true
 		c.finishTxn(t, time.Since(start))
@@ -247,7 +249,11 @@ func (c *conn) finishTxn(t txn, took time.Duration) {
 	c.executing = true
 	c.w.FillDeferred(func(i int) {
 		q, start := t.locals[i], time.Now()
-		handlers[q.spec](c, q.args)
+		if q.spec.InFSM() {
+			c.publishInExec(q.spec, q.args)
+		} else {
+			handlers[q.spec](c, q.args)
+		}
 		c.w.EndCall()
 		times[i] = time.Since(start)
 	})

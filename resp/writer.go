@@ -22,21 +22,23 @@ const errorCodeBytesMax = 31
 // connection's, or the one that applies the log while the connection waits. It has no bound of its own: whoever hands
 // it out compares Len with client-output-buffer-limit.
 type Writer struct {
-	buf    []byte
-	proto  int
-	marks  []int    // positions of Deferred, ascending
-	after  []int    // protocols by number of marks, while SwitchAtMarks holds
-	errs   []string // codes of the errors written since TakeCalls
-	ends   []int    // len(errs) at each EndCall since TakeCalls
-	began  callMark
-	spare  []byte // what FillDeferred works in
-	unused decay
+	buf   []byte
+	proto int
+	marks []int    // positions of Deferred, ascending
+	after []int    // protocols by number of marks, while SwitchAtMarks holds
+	errs  []string // codes of the errors written since TakeCalls
+	ends  []int    // len(errs) at each EndCall since TakeCalls
+	began callMark
+	spare []byte // what FillDeferred works in
+	// published is asked for the reply to a message; nil: 0.
+	published func() int
+	unused    decay
 }
 
 // callMark is what a Writer held at the last BeginCall: bytes, places of Deferred and codes of errors.
 type callMark struct{ bytes, marks, errs int }
 
-var _ command.Reply = (*Writer)(nil)
+var _ command.Publisher = (*Writer)(nil)
 
 // NewWriter returns an empty Writer for RESP2.
 func NewWriter() *Writer { return &Writer{proto: RESP2} }
@@ -319,6 +321,15 @@ func (w *Writer) Verbatim(format, s string) {
 }
 
 const verbatimPrefixBytes = len("txt:")
+
+// Published implements command.Publisher.
+func (w *Writer) Published() {
+	n := 0
+	if w.published != nil {
+		n = w.published()
+	}
+	w.Int(int64(n))
+}
 
 // Raw appends replies already encoded for this Writer's protocol.
 func (w *Writer) Raw(b []byte) { w.buf = append(w.buf, b...) }

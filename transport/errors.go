@@ -45,13 +45,22 @@ type RemoteError struct {
 // Error returns the handler's text.
 func (e *RemoteError) Error() string { return "remote: " + e.Text }
 
+// NeverSent reports whether a call that ended with err surely was not executed by the peer. Of an error that is not of this
+// package it is false.
+func NeverSent(err error) bool {
+	for _, never := range []error{ErrDial, ErrAuth, ErrRefused, ErrProtocol, ErrBackoff, ErrBusy, ErrTooLarge} {
+		if errors.Is(err, never) {
+			return true
+		}
+	}
+	return false
+}
+
 // MaybeSent reports whether a call that ended with err may have been executed by the peer. False means that it surely
 // was not, so that it is safe to send it again.
 func MaybeSent(err error) bool {
-	for _, never := range []error{ErrDial, ErrAuth, ErrRefused, ErrProtocol, ErrBackoff, ErrBusy, ErrTooLarge} {
-		if errors.Is(err, never) {
-			return false
-		}
+	if NeverSent(err) {
+		return false
 	}
 	if err == nil || errors.Is(err, ErrLost) || errors.Is(err, ErrTimeout) || errors.Is(err, context.Canceled) {
 		return true

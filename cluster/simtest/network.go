@@ -16,6 +16,7 @@ import (
 var (
 	errTimeout = fmt.Errorf("simulated network: %w", transport.ErrTimeout)
 	errRefused = fmt.Errorf("simulated network: %w", transport.ErrDial)
+	errLost    = fmt.Errorf("simulated network: %w", transport.ErrLost)
 	errStopped = fmt.Errorf("simulated network: %w", transport.ErrClosed)
 )
 

@@ -81,7 +81,7 @@ func (p peers) exchange(to *endpoint, method byte, req []byte, limit <-chan time
 	select {
 	case a := <-handled:
 		if to.isStopped() {
-			return answer{err: errRefused}
+			return answer{err: errLost}
 		}
 		if err := p.e.net.travel(to, p.e, limit); err != nil {
 			return answer{err: err}
@@ -90,7 +90,7 @@ func (p peers) exchange(to *endpoint, method byte, req []byte, limit <-chan time
 	case <-limit:
 		return answer{err: errTimeout}
 	case <-to.stopped:
-		return answer{err: errRefused}
+		return answer{err: errLost}
 	case <-p.e.stopped:
 		return answer{err: errStopped}
 	}

@@ -26,6 +26,12 @@ func (b *backend) Propose(ps ...*command.Proposal) { b.s.node.Propose(ps...) }
 
 func (b *backend) Unblock(p *command.Proposal, how command.Unblocking) { b.s.node.Unblock(p, how) }
 
+func (b *backend) Relay(ctx context.Context, p *command.Proposal) { b.s.node.Relay(ctx, p) }
+
+func (b *backend) OnEvents(classes command.EventClass, listen func(uint64, []command.Event)) {
+	b.s.node.Machine().OnEvents(classes, listen)
+}
+
 func (b *backend) Leading() bool       { return b.s.node.Leading() }
 func (b *backend) ConfirmRead() error  { return b.s.node.ConfirmRead() }
 func (b *backend) ConfirmLease() error { return b.s.node.ConfirmLease() }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/redoubtdb/redoubt/internal/config"
 )
@@ -28,9 +27,6 @@ func refuseUnserved(cfg *config.Config) error {
 func unservedWarnings(cfg *config.Config) (texts []string) {
 	if cfg.Bytes("maxmemory") > 0 {
 		texts = append(texts, "maxmemory has no effect yet: nothing is refused or evicted when it is reached")
-	}
-	if strings.Trim(cfg.String("notify-keyspace-events"), `"`) != "" {
-		texts = append(texts, "notify-keyspace-events has no effect yet: there is no pub/sub")
 	}
 	return texts
 }

@@ -135,6 +135,12 @@ func (c *Config) OutputLimit(class ClientClass) OutputLimit {
 	return cell.val.Load().limits[class]
 }
 
+// EventLetters are the letters of notify-keyspace-events, "n" behind "A" among them, which String leaves out.
+func (c *Config) EventLetters() string {
+	_, cell := c.must("notify-keyspace-events")
+	return cell.val.Load().letters
+}
+
 // NodeTLS reports whether nodes talk TLS to one another, by either of the names of that setting.
 func (c *Config) NodeTLS() bool { return c.Bool("node-tls") || c.Bool("tls-replication") }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/redoubtdb/redoubt/internal/glob"
 )
 
-// Hook carries out a change of one setting: old and new are the values as CONFIG GET prints them, never equal, and the
-// getters answer the new value already. An error refuses the change; its text, without a code, becomes part of the
+// Hook carries out a change of one setting: old and new are the values as CONFIG GET prints them, which are equal only where
+// it does not print all (notify-keyspace-events), and the getters answer the new value already. An error refuses the change; its text, without a code, becomes part of the
 // reply. A hook that fails must leave everything as it was. If a later one fails it is called again with the values
 // exchanged. Hooks run one at a time; they may use getters and nothing else of the Config.
 type Hook func(old, new string) error
@@ -143,7 +143,7 @@ func (c *Config) carryOut(refs []ref, before, after []*value) error {
 	done := make(map[int]bool, len(refs))
 	for _, r := range refs {
 		was, is := before[r.index].text, after[r.index].text
-		if done[r.index] || was == is {
+		if done[r.index] || was == is && before[r.index].letters == after[r.index].letters {
 			continue
 		}
 		done[r.index] = true

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,4 +239,22 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// What CONFIG GET does not print is known to those who carry the setting out, and they hear of its change.
+func TestEventLetters(t *testing.T) {
+	c := New()
+	var heard []string
+	c.OnChange("notify-keyspace-events", func(_, _ string) error {
+		heard = append(heard, c.EventLetters())
+		return nil
+	})
+	for _, v := range []string{"KA", "KAn", "KAn", "K", ""} {
+		if err := c.Set([][2]string{{"notify-keyspace-events", v}}, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"AK", "AKn", "K", ""}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
 }

@@ -123,7 +123,7 @@ func saveLines(v *value) []string {
 }
 
 // The classes of keyspace events in the order in which Redis prints them; "A" stands for those before "n", which is
-// why "An" reads back as "A" there, and here.
+// why "An" reads back as "A" there, and here. EventLetters has them all.
 const (
 	eventClasses = "g$lshzxetdn"
 	eventsInA    = "g$lshzxetd"
@@ -151,7 +151,11 @@ func parseEvents(_ *value, args []string) (*value, error) {
 			out.WriteRune(c)
 		}
 	}
-	return &value{text: out.String()}, nil
+	letters := out.String()
+	if order == "AKEm" && strings.Contains(in, "n") {
+		letters += "n"
+	}
+	return &value{text: out.String(), letters: letters}, nil
 }
 
 func parsePercentiles(_ *value, args []string) (*value, error) {

@@ -19,6 +19,8 @@ type value struct {
 	num    int64  // the number, 0 or 1 for Bool, the index for Enum, the bits for EnumSet
 	words  []string
 	limits outputLimits
+	// letters are those of keyspace events, of which text may lack one.
+	letters string
 }
 
 const wrongArity = badValue("wrong number of arguments")

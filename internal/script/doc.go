@@ -18,7 +18,8 @@
 //	(integer ~)
 //
 // Arguments are split at spaces. In double quotes \n \r \t \\ \" and \xHH are read; {abc*1000} alone is "abc" a thousand
-// times. SCANALL stands for SCAN from cursor 0 until it ends and replies the keys found, sorted, each once.
+// times. SCANALL stands for SCAN from cursor 0 until it ends and replies the keys found, sorted, each once. SEND sends the
+// command that follows it on the line and awaits no reply; RECEIVE awaits the next reply or push message.
 //
 // The markers, after two spaces at the end of the line:
 //

@@ -105,6 +105,9 @@ func (s *Script) Commands() []string {
 	var out []string
 	for i := range s.steps {
 		a := s.steps[i].args
+		if len(a) > 1 && strings.EqualFold(a[0], send) {
+			a = a[1:]
+		}
 		if len(a) == 0 {
 			continue
 		}

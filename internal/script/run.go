@@ -17,6 +17,12 @@ type Conn interface {
 	Close() error
 }
 
+// Listener is a Conn that SEND and RECEIVE can be used on.
+type Listener interface {
+	Send(args ...string) error
+	Receive() (respclient.Value, error)
+}
+
 // Target is what a script runs against.
 type Target interface {
 	// Open opens a connection in database 0 that speaks RESP2.
@@ -46,6 +52,8 @@ type Result struct {
 
 const (
 	scanAll      = "scanall"
+	send         = "send"
+	receive      = "receive"
 	scanPagesMax = 100000
 	connDefault  = "a"
 )
@@ -198,13 +206,21 @@ func (r *runner) must(args ...string) error {
 func (r *runner) reply(st *step) (string, error) {
 	var v respclient.Value
 	var err error
+	l, listens := r.conn.(Listener)
 	if st.kind == stepAwait {
 		v, err = r.await(st.name)
-	} else if r.sent[r.name] != nil {
+		return masked(v, st.mask), err
+	}
+	switch name := strings.ToLower(st.args[0]); {
+	case r.sent[r.name] != nil:
 		err = fmt.Errorf("connection %s waits for a reply", r.name)
-	} else if strings.EqualFold(st.args[0], scanAll) {
+	case name == scanAll:
 		v, err = r.scanAll(st.args[1:])
-	} else {
+	case name == send && listens:
+		return "(sent)", l.Send(st.args[1:]...)
+	case name == receive && listens:
+		v, err = l.Receive()
+	default:
 		v, err = r.conn.Do(st.args...)
 	}
 	if err != nil {

@@ -134,6 +134,20 @@ func (b *Backend) Unblock(p *command.Proposal, how command.Unblocking) {
 	_, _ = b.apply(fsm.EntryUnblock, fsm.AppendUnblock(nil, p.Waiter, how), nil) // who was served meanwhile is not there
 }
 
+// Relay applies what another node would put into the log.
+func (b *Backend) Relay(_ context.Context, p *command.Proposal) {
+	index, err := b.apply(fsm.EntryCalls, p.Body, nil)
+	if err != nil {
+		p.Finish(command.Unknown, 0, fmt.Errorf("%w: %w", command.ErrFailed, err))
+		return
+	}
+	p.Finish(command.Applied, index, nil)
+}
+
+func (b *Backend) OnEvents(classes command.EventClass, listen func(uint64, []command.Event)) {
+	b.machine.OnEvents(classes, listen)
+}
+
 func (b *Backend) Leading() bool                             { return !b.following.Load() }
 func (b *Backend) ConfirmRead() error                        { return nil }
 func (b *Backend) ConfirmLease() error                       { return nil }
