@@ -48,6 +48,10 @@ func (c *conn) dispatch(args [][]byte) bool {
 		c.gatherRead(spec, args)
 	default:
 		c.flush()
+		if heldAsWrite[spec.Name] && !c.srv.pauses.waitWrites(c.ctx) {
+			c.quit = true
+			break
+		}
 		c.execute(spec, args, now)
 	}
 	return c.afterCommand()
@@ -222,7 +226,7 @@ func (c *conn) gatherRead(spec *command.Spec, args [][]byte) {
 	if c.prop.Units > 0 {
 		c.flushWrites()
 	}
-	if !c.srv.pauses.waitAll(c.ctx) {
+	if !c.srv.pauses.waitFor(c.ctx, spec) {
 		c.quit = true
 		return
 	}

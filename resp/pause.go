@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
 )
 
 // pauses is CLIENT PAUSE: commands wait until it ends. The zero value is no pause.
@@ -67,6 +69,15 @@ func (p *pauses) end() {
 // the command must not be executed any more, for its client was killed.
 func (p *pauses) waitWrites(ctx context.Context) bool { return p.wait(ctx, false) }
 func (p *pauses) waitAll(ctx context.Context) bool    { return p.wait(ctx, true) }
+
+// heldAsWrite are commands that a pause of writes holds as well. Redis has something to replicate after them: a counter that
+// it keeps with the value, and a message.
+var heldAsWrite = map[string]bool{"pfcount": true, "publish": true, "spublish": true}
+
+// waitFor is waitAll or, for a command that is held as a write is, waitWrites.
+func (p *pauses) waitFor(ctx context.Context, spec *command.Spec) bool {
+	return p.wait(ctx, !(p.active.Load() && heldAsWrite[spec.Name]))
+}
 
 func (p *pauses) wait(ctx context.Context, read bool) bool {
 	waited := false

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/redoubtdb/redoubt/fsm/command"
 )
 
 // TestPauseEnds: a command that waits goes on when the pause runs out or is taken back, and not when its client is killed,
@@ -62,5 +64,8 @@ func TestPauseOfWritesLetsReadsPass(t *testing.T) {
 	p.begin(time.Hour, false)
 	if !p.waitAll(ctx) || p.waitWrites(ctx) {
 		t.Error("a pause of writes: a read must pass, a killed client's write must not")
+	}
+	if !p.waitFor(ctx, &command.Spec{Name: "get"}) || p.waitFor(ctx, &command.Spec{Name: "pfcount"}) {
+		t.Error("a pause of writes holds PFCOUNT, as Redis does, and not GET")
 	}
 }

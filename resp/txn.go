@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
@@ -142,7 +143,7 @@ func exec(c *conn, _ [][]byte) {
 		return
 	}
 	wait := c.srv.pauses.waitAll
-	if t.writes {
+	if t.writes || slices.ContainsFunc(queue, func(q queuedCall) bool { return heldAsWrite[q.spec.Name] }) {
 		wait = c.srv.pauses.waitWrites
 	}
 	switch {
