@@ -144,17 +144,23 @@ func (r *runner) direct(st *step) error {
 	return nil
 }
 
-// send sends a command on a goroutine, which ends with the connection at the latest.
+// send sends a command on a goroutine, which ends with the connection at the latest. A connection that is no Listener has
+// nobody to wait for, and answers at once.
 func (r *runner) send(args []string) error {
 	if r.sent[r.name] != nil {
 		return fmt.Errorf("connection %s waits for a reply", r.name)
 	}
 	c, got := r.conn, make(chan answer, 1)
 	r.sent[r.name] = got
-	go func() {
+	do := func() {
 		v, err := c.Do(args...)
 		got <- answer{v, err}
-	}()
+	}
+	if _, listens := c.(Listener); !listens {
+		do()
+		return nil
+	}
+	go do()
 	return nil
 }
 
