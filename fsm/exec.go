@@ -28,6 +28,7 @@ var groups = [][]cmd{
 	bitmapCommands, hllCommands,
 	geoCommands,
 	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
+	scriptCommands,
 }
 
 var (

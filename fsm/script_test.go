@@ -155,7 +155,7 @@ func (r *replicas) do(db, proto int, args []string) (respclient.Value, error) {
 		return refuse(command.ErrUnknownSubcommand(call.Spec, call.Args[1]))
 	}
 	r.now++
-	if !call.Spec.Is(command.Write) {
+	if !call.Spec.Is(command.Write) && !call.Spec.MayLog() {
 		return r.view(call, proto)
 	}
 	r.proto = proto

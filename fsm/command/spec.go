@@ -39,7 +39,7 @@ var flagNames = []string{
 	"no_async_loading", "no_multi", "movablekeys", "allow_busy",
 }
 
-// Names lists the flags by their Redis names.
+// Names lists the flags by their Redis names, as COMMAND INFO does: without MayReplicate.
 func (f Flags) Names() []string { return bitNames(uint64(f), flagNames) }
 
 func bitNames(bits uint64, names []string) []string {
@@ -130,6 +130,10 @@ func (s *Spec) Is(f Flags) bool { return s.Flags&f != 0 }
 
 // InFSM reports whether the state machine executes the command; the others are the connection's or the server's.
 func (s *Spec) InFSM() bool { return s.FSM }
+
+// MayLog reports whether the command goes through the log on the leader although it is no write: what it does may be for
+// all nodes (PUBLISH), or may turn out to be a write (a script). What is flagged readonly, as PFCOUNT is beside, does not.
+func (s *Spec) MayLog() bool { return s.FSM && s.Is(MayReplicate) && !s.Is(Write|ReadOnly) }
 
 // ArityOK checks a number of arguments that counts the name.
 func (s *Spec) ArityOK(argc int) bool {
