@@ -224,14 +224,17 @@ func zscan(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	o, ok := parseScanOptions(c.Args[3:], false, r)
+	o, ok := parseScanOptions(c.Args[3:], false, "noscores", r)
 	if !ok {
 		return
 	}
 	var found []string
 	next := z.members.Scan(cursor, o.pageSize(), func(member string, score float64) {
-		if o.matches(member) {
-			found = append(found, member, formatDouble(score))
+		if !o.matches(member) {
+			return
+		}
+		if found = append(found, member); !o.bare {
+			found = append(found, formatDouble(score))
 		}
 	})
 	r.Array(2)
