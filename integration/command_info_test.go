@@ -35,6 +35,9 @@ func TestCommandTable(t *testing.T) {
 	}
 }
 
+// newerArity is that of commands which have come to take more arguments after Redis 7.0.
+var newerArity = map[string]int{"zrank": -3, "zrevrank": -3} // WITHSCORE, 7.2
+
 func compareSpec(t *testing.T, c *respclient.Conn, s *command.Spec) {
 	v, err := c.Do("COMMAND", "INFO", s.Name)
 	if err != nil {
@@ -44,7 +47,11 @@ func compareSpec(t *testing.T, c *respclient.Conn, s *command.Spec) {
 		t.Fatalf("redis-server does not know it: %+v", v)
 	}
 	info := v.Elems[0].Elems
-	same(t, "arity", int64(s.Arity), info[1].Int)
+	if arity, ok := newerArity[s.Name]; ok {
+		same(t, "arity", s.Arity, arity)
+	} else {
+		same(t, "arity", int64(s.Arity), info[1].Int)
+	}
 	same(t, "flags", s.Flags.Names(), info[2].Strings())
 	first, last, step := s.KeyRange()
 	same(t, "first key", int64(first), info[3].Int)

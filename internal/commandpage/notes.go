@@ -61,6 +61,9 @@ var differs = map[string]string{
 	"slowlog|get":         "the time of a write ends with its reply: the commit counts",
 	"time":                "this node's clock, which is not the time of the log",
 	"wait":                "counts followers that have the write; a majority has it in any case",
+	"zrank":               "with WITHSCORE of Redis 7.2",
+	"zrevrank":            "with WITHSCORE of Redis 7.2",
+	"zscan":               "with NOSCORES of Valkey 8.1",
 }
 
 // refusal is why commands or options will not be here.
