@@ -193,11 +193,7 @@ func hdel(tx *Tx, c *command.Call, r command.Reply) {
 			removed++
 		}
 	}
-	there := tx.keep(c.Args[1], it, h)
-	tx.event(command.EventHash, "hdel", c.Args[1])
-	if !there {
-		tx.event(command.EventGeneric, "del", c.Args[1])
-	}
+	tx.keepRemoved(c.Args[1], it, h)
 	r.Int(int64(removed))
 }
 

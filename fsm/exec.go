@@ -22,7 +22,7 @@ type cmd struct {
 var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands, sortCommands,
-	hashCommands, hashExpireCommands,
+	hashCommands, hashExpireCommands, hashExCommands,
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
 	setCommands, setAlgebraCommands, setRandomCommands,
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,

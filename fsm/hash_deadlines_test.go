@@ -282,6 +282,13 @@ func TestFieldEvents(t *testing.T) {
 	calls(0, "HSET h a 1", "0 hset h")
 	calls(0, "HPEXPIRE h 10 FIELDS 1 a", "0 hexpire h")
 	calls(10, "HSET h b 1", "0 hexpired h", "0 del h", "0 hset h")
+	calls(0, "HSETEX h EX 10 FIELDS 1 c 1", "0 hset h", "0 hexpire h")
+	calls(0, "HGETEX h FIELDS 1 c")
+	calls(0, "HGETEX h PERSIST FIELDS 2 b c", "0 hpersist h")
+	calls(0, "HGETEX h EX 10 FIELDS 1 b", "0 hexpire h")
+	calls(0, "HSETEX h EX 0 FIELDS 1 b 1", "0 hset h", "0 hdel h")
+	calls(0, "HGETDEL h FIELDS 1 none")
+	calls(0, "HGETDEL h FIELDS 1 c", "0 hdel h", "0 del h")
 }
 
 // TestMalformedFieldDeadlines: what no writer makes is refused.
