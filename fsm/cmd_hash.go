@@ -87,7 +87,7 @@ func (tx *Tx) setFields(c *command.Call, r command.Reply) (added int, ok bool) {
 	h = own(tx, h, newHash)
 	h.growFor(c.Args[2:]...)
 	for i := 2; i < len(c.Args); i += 2 {
-		if h.put(textOf(c.Args[i]), string(c.Args[i+1])) {
+		if h.put(textOf(c.Args[i]), string(c.Args[i+1]), tx.now) {
 			added++
 		}
 	}
@@ -101,22 +101,20 @@ func hsetnx(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	if h != nil {
-		if _, there := h.fields.Get(textOf(c.Args[2])); there {
-			r.Int(0)
-			return
-		}
+	if _, there := h.get(tx, c.Args[2]); there {
+		r.Int(0)
+		return
 	}
 	tx.setField(c.Args[1], it, h, c.Args[2], string(c.Args[3]))
 	tx.event(command.EventHash, "hset", c.Args[1])
 	r.Int(1)
 }
 
-// setField sets one field of the hash at key; it and h are what find found there.
+// setField sets one field of the hash at key, whose deadline stays; it and h are what find found there.
 func (tx *Tx) setField(key []byte, it *item, h *hash, field []byte, val string) {
 	h = own(tx, h, newHash)
 	h.growFor(field, dataOf(val))
-	h.put(textOf(field), val)
+	h.update(textOf(field), val, tx.now)
 	tx.keep(key, it, h)
 }
 
@@ -130,7 +128,7 @@ func hincrby(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	old := int64(0)
-	if val, there := h.get(c.Args[2]); there {
+	if val, there := h.get(tx, c.Args[2]); there {
 		if old, ok = parseInt(val); !ok {
 			r.Error("ERR hash value is not an integer")
 			return
@@ -159,7 +157,7 @@ func hincrbyfloat(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	val, there := h.get(c.Args[2])
+	val, there := h.get(tx, c.Args[2])
 	if !there {
 		val = "0"
 	}
@@ -184,36 +182,24 @@ func hdel(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	if h == nil || !h.hasAny(c.Args[2:]) {
+	if h == nil || !h.hasAny(tx, c.Args[2:]) {
 		r.Int(0)
 		return
 	}
 	h = own(tx, h, newHash)
 	removed := 0
 	for _, field := range c.Args[2:] {
-		if _, there := h.fields.Delete(textOf(field)); there {
+		if h.remove(textOf(field), tx.now) {
 			removed++
 		}
 	}
-	there := tx.keep(c.Args[1], it, h)
-	tx.event(command.EventHash, "hdel", c.Args[1])
-	if !there {
-		tx.event(command.EventGeneric, "del", c.Args[1])
-	}
+	tx.keepRemoved(c.Args[1], it, h)
 	r.Int(int64(removed))
 }
 
-// get returns a field's value; there may be no hash.
-func (h *hash) get(field []byte) (val string, there bool) {
-	if h == nil {
-		return "", false
-	}
-	return h.fields.Get(textOf(field))
-}
-
-func (h *hash) hasAny(fields [][]byte) bool {
+func (h *hash) hasAny(tx *Tx, fields [][]byte) bool {
 	for _, f := range fields {
-		if _, there := h.get(f); there {
+		if _, there := h.get(tx, f); there {
 			return true
 		}
 	}
@@ -222,12 +208,12 @@ func (h *hash) hasAny(fields [][]byte) bool {
 
 func hget(tx *Tx, c *command.Call, r command.Reply) {
 	if _, h, ok := find[*hash](tx, c.Args[1], r); ok {
-		h.replyField(c.Args[2], r)
+		h.replyField(tx, c.Args[2], r)
 	}
 }
 
-func (h *hash) replyField(field []byte, r command.Reply) {
-	if val, there := h.get(field); there {
+func (h *hash) replyField(tx *Tx, field []byte, r command.Reply) {
+	if val, there := h.get(tx, field); there {
 		r.BulkString(val)
 		return
 	}
@@ -241,26 +227,26 @@ func hmget(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	r.Array(len(c.Args) - 2)
 	for _, field := range c.Args[2:] {
-		h.replyField(field, r)
+		h.replyField(tx, field, r)
 	}
 }
 
 func hlen(tx *Tx, c *command.Call, r command.Reply) {
 	if h, ok := findOr[*hash](tx, c.Args[1], r, func() { r.Int(0) }); ok {
-		r.Int(int64(h.size()))
+		r.Int(int64(h.length(tx)))
 	}
 }
 
 func hstrlen(tx *Tx, c *command.Call, r command.Reply) {
 	if _, h, ok := find[*hash](tx, c.Args[1], r); ok {
-		val, _ := h.get(c.Args[2])
+		val, _ := h.get(tx, c.Args[2])
 		r.Int(int64(len(val)))
 	}
 }
 
 func hexists(tx *Tx, c *command.Call, r command.Reply) {
 	if _, h, ok := find[*hash](tx, c.Args[1], r); ok {
-		_, there := h.get(c.Args[2])
+		_, there := h.get(tx, c.Args[2])
 		r.Int(boolInt(there))
 	}
 }
@@ -270,8 +256,8 @@ func hkeys(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	r.Array(h.size())
-	for field := range h.fields.All() {
+	r.Array(h.length(tx))
+	for field := range h.present(tx) {
 		r.BulkString(field)
 	}
 }
@@ -281,8 +267,8 @@ func hvals(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	r.Array(h.size())
-	for _, val := range h.fields.All() {
+	r.Array(h.length(tx))
+	for _, val := range h.present(tx) {
 		r.BulkString(val)
 	}
 }
@@ -292,8 +278,8 @@ func hgetall(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	r.Map(h.size())
-	for field, val := range h.fields.All() {
+	r.Map(h.length(tx))
+	for field, val := range h.present(tx) {
 		r.BulkString(field)
 		r.BulkString(val)
 	}
@@ -309,14 +295,17 @@ func hscan(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	o, ok := parseScanOptions(c.Args[3:], false, r)
+	o, ok := parseScanOptions(c.Args[3:], false, "novalues", r)
 	if !ok {
 		return
 	}
 	var found []string
 	next := h.fields.Scan(cursor, o.pageSize(), func(field, val string) {
-		if o.matches(field) {
-			found = append(found, field, val)
+		if !o.matches(field) || tx.passed(h.deadline(field)) {
+			return
+		}
+		if found = append(found, field); !o.bare {
+			found = append(found, val)
 		}
 	})
 	r.Array(2)

@@ -8,7 +8,8 @@ func hrandfield(tx *Tx, c *command.Call, r command.Reply) {
 	if len(c.Args) == 2 {
 		h, ok := findOr[*hash](tx, c.Args[1], r, r.Null)
 		if ok {
-			field, _ := h.fields.At(tx.below(h.size()))
+			n, at := h.byRank(tx)
+			field, _ := at(tx.below(n))
 			r.BulkString(field)
 		}
 		return
@@ -21,8 +22,9 @@ func hrandfield(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
+	n, at := h.byRank(tx)
 	reply := func(rank int) {
-		field, val := h.fields.At(rank)
+		field, val := at(rank)
 		if withValues {
 			r.Pair()
 		}
@@ -35,7 +37,7 @@ func hrandfield(tx *Tx, c *command.Call, r command.Reply) {
 	if withValues {
 		begin = r.Pairs
 	}
-	tx.random(count, h.size(), begin, reply)
+	tx.random(count, n, begin, reply)
 }
 
 // parseRandomCount reads the count of HRANDFIELD and ZRANDMEMBER and the word that may follow it.

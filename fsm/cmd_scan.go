@@ -60,6 +60,7 @@ type scanOptions struct {
 	pattern []byte // nil: all
 	kind    string // in lower case; "": all
 	count   int64
+	bare    bool // NOVALUES and NOSCORES: names alone
 }
 
 const scanCountDefault = 10 // Redis's
@@ -102,17 +103,23 @@ func parseScan(c *command.Call, r command.Reply) (o scanOptions, ok bool) {
 		r.Error(errCursor)
 		return o, false
 	}
-	o, ok = parseScanOptions(c.Args[2:], true, r)
+	o, ok = parseScanOptions(c.Args[2:], true, "", r)
 	o.cursor = cursor
 	return o, ok
 }
 
 const errCursor = "ERR invalid cursor"
 
-// parseScanOptions reads what follows the cursor of SCAN (keys: TYPE may be there) and its like.
-func parseScanOptions(args [][]byte, keys bool, r command.Reply) (o scanOptions, ok bool) {
+// parseScanOptions reads what follows the cursor of SCAN (keys: TYPE may be there) and its like. bare is the option that asks
+// for names alone; "": there is none.
+func parseScanOptions(args [][]byte, keys bool, bare string, r command.Reply) (o scanOptions, ok bool) {
 	o.count = scanCountDefault
 	for i := 0; i < len(args); i += 2 {
+		if bare != "" && word(args[i], bare) {
+			o.bare = true
+			i-- // no argument follows it
+			continue
+		}
 		if i+1 == len(args) {
 			r.Error(command.ErrSyntax)
 			return o, false
@@ -218,7 +225,7 @@ func (tx *Tx) firstPresent(from uint64) (found *item) {
 	return found
 }
 
-// dbsize does not count keys whose deadline has passed, whether they have been removed yet or not.
+// dbsize does not count keys whose deadline has passed, or the last of whose fields has expired, whether they have been removed yet or not.
 func dbsize(tx *Tx, _ *command.Call, r command.Reply) {
 	n := tx.ks.keys
 	tx.ks.deadlines.Scan(func(d deadline) bool {
@@ -228,6 +235,16 @@ func dbsize(tx *Tx, _ *command.Call, r command.Reply) {
 		}
 		tx.late = tx.late || tx.strict && d.at <= tx.clock
 		return false
+	})
+	tx.ks.fields.Scan(func(d deadline) bool {
+		if d.at > tx.clock {
+			return false
+		}
+		it := tx.ks.get(d.hash, dataOf(d.key))
+		if at := it.expireAt(); (at == 0 || at > tx.now) && !tx.present(it) {
+			n--
+		}
+		return true
 	})
 	r.Int(int64(n))
 }

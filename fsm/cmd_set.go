@@ -179,7 +179,7 @@ func sscan(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	o, ok := parseScanOptions(c.Args[3:], false, r)
+	o, ok := parseScanOptions(c.Args[3:], false, "", r)
 	if !ok {
 		return
 	}

@@ -32,9 +32,9 @@ var zsetCommands = []cmd{
 		"Returns the score of a member of a sorted set.", "O(log(N)) for N members"),
 	zsetRead("zmscore", -3, "6.2.0", command.Fast, command.Access, nil, zmscore,
 		"Returns the scores of members of a sorted set.", "O(log(N)) a member, for N members of the set"),
-	zsetRead("zrank", 3, "2.0.0", command.Fast, command.Access, nil, zrank,
+	zsetRead("zrank", -3, "2.0.0", command.Fast, command.Access, nil, zrank,
 		"Returns the rank of a member of a sorted set.", costRank),
-	zsetRead("zrevrank", 3, "2.0.0", command.Fast, command.Access, nil, zrevrank,
+	zsetRead("zrevrank", -3, "2.0.0", command.Fast, command.Access, nil, zrevrank,
 		"Returns the rank of a member of a sorted set, counted from the end.", costRank),
 	zsetRead("zrandmember", -2, "6.2.0", 0, command.Access, tipsVaries, zrandmember,
 		"Returns random members of a sorted set.", "O(M*log(N)) for M members that are returned of N"),
@@ -178,19 +178,37 @@ func zrank(tx *Tx, c *command.Call, r command.Reply)    { tx.rank(c, false, r) }
 func zrevrank(tx *Tx, c *command.Call, r command.Reply) { tx.rank(c, true, r) }
 
 func (tx *Tx) rank(c *command.Call, back bool, r command.Reply) {
-	z, ok := findOr[*zset](tx, c.Args[1], r, r.Null)
+	withScore, null := len(c.Args) == 4, r.Null
+	switch {
+	case len(c.Args) > 4:
+		r.Error(command.ErrWrongArgs(c.Spec))
+		return
+	case withScore && !word(c.Args[3], "withscore"):
+		r.Error(command.ErrSyntax)
+		return
+	case withScore:
+		null = r.NullArray
+	}
+	z, ok := findOr[*zset](tx, c.Args[1], r, null)
 	if !ok {
 		return
 	}
 	rank, there := z.members.Rank(textOf(c.Args[2]))
-	switch {
-	case !there:
-		r.Null()
-	case back:
-		r.Int(int64(z.size() - 1 - rank))
-	default:
-		r.Int(int64(rank))
+	if !there {
+		null()
+		return
 	}
+	score := z.members.At(rank).Score
+	if back {
+		rank = z.size() - 1 - rank
+	}
+	if !withScore {
+		r.Int(int64(rank))
+		return
+	}
+	r.Array(2)
+	r.Int(int64(rank))
+	r.Double(score)
 }
 
 func zrandmember(tx *Tx, c *command.Call, r command.Reply) {
@@ -224,14 +242,17 @@ func zscan(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	o, ok := parseScanOptions(c.Args[3:], false, r)
+	o, ok := parseScanOptions(c.Args[3:], false, "noscores", r)
 	if !ok {
 		return
 	}
 	var found []string
 	next := z.members.Scan(cursor, o.pageSize(), func(member string, score float64) {
-		if o.matches(member) {
-			found = append(found, member, formatDouble(score))
+		if !o.matches(member) {
+			return
+		}
+		if found = append(found, member); !o.bare {
+			found = append(found, formatDouble(score))
 		}
 	})
 	r.Array(2)

@@ -31,7 +31,7 @@ const (
 	EntryCalls EntryKind = 1
 	// EntryTick has no body: it moves the log time.
 	EntryTick EntryKind = 2
-	// EntryExpire removes keys whose deadline has passed: body is a u32, the most keys to remove.
+	// EntryExpire removes keys, and then fields of hashes, whose deadline has passed: body is a u32, the most to remove.
 	EntryExpire EntryKind = 3
 	// EntryInit begins a cluster: body is the JSON of Genesis. Later ones are ignored.
 	EntryInit EntryKind = 4

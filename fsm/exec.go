@@ -22,7 +22,7 @@ type cmd struct {
 var groups = [][]cmd{
 	stringCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands, sortCommands,
-	hashCommands,
+	hashCommands, hashExpireCommands, hashExCommands,
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,
 	setCommands, setAlgebraCommands, setRandomCommands,
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
@@ -197,21 +197,22 @@ func (m *Machine) watchesHold(ws []command.Watch) bool {
 			return false
 		}
 		version, born := m.watchState(w.DB, w.Key, m.now)
-		if version != w.Version || (version == 0 && born != w.Born) {
+		if version != w.Version || born != w.Born {
 			return false
 		}
 	}
 	return true
 }
 
-// watchState is what a WATCH notes of a key at a moment.
+// watchState is what a WATCH notes of a key at a moment. Beside the version of a hash stands how many of its fields have
+// expired without being removed yet, which is no modification.
 func (m *Machine) watchState(db int, key []byte, now int64) (version, born uint64) {
 	if db >= len(m.dbs) {
 		return 0, 0
 	}
 	hash := m.cluster.hash.sum(key)
 	if it := m.dbs[db].get(hash, key); it != nil && !it.expired(now) {
-		return it.version, 0
+		return it.version, uint64(it.fieldsDue(now))
 	}
 	return 0, m.born[bornBucket(hash, db)]
 }

@@ -97,7 +97,7 @@ func TestProgramsReachEveryCommand(t *testing.T) {
 	for i, name := range all.names {
 		group := testTable().Get(name).Group
 		v := all.only(group)
-		for seed := uint64(i) << 8; !answered[name] && seed < uint64(i)<<8+60; seed++ {
+		for seed := uint64(i) << 8; !answered[name] && seed < uint64(i)<<8+200; seed++ {
 			maps.Copy(answered, runProgram(t, v, randomProgram(seed)).answered)
 			if !answered[name] { // what it needs another may have to make first
 				maps.Copy(answered, runProgram(t, all, groupProgram(all, group, seed)).answered)

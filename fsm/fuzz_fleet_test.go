@@ -83,7 +83,12 @@ func (fl *fleet) clock(p *program) {
 		fl.now += steps[n]
 		return
 	}
-	if d, ok := fl.leader.dbs[n%len(fl.leader.dbs)].nextDeadline(); ok && d.at < fl.now+steps[5] {
+	ks := fl.leader.dbs[n%len(fl.leader.dbs)]
+	d, ok := ks.nextDeadline()
+	if field, some := ks.fields.Min(); some && (!ok || field.at < d.at) {
+		d, ok = field, true
+	}
+	if ok && d.at < fl.now+steps[5] {
 		fl.now = d.at - 1 + int64(p.below(3))
 	}
 }
@@ -254,7 +259,7 @@ func (fl *fleet) replay(m *Machine, from int) {
 
 // inconsistency says what does not fit in a keyspace; "" if all does.
 func (ks *keyspace) inconsistency() string {
-	keys, deadlines, what := 0, 0, ""
+	keys, deadlines, fields, what := 0, 0, 0, ""
 	ks.items.Scan(func(hash uint64, first *item) bool {
 		chain := sortedChain(first)
 		keys += len(chain)
@@ -266,6 +271,12 @@ func (ks *keyspace) inconsistency() string {
 					what = "the deadline of a key is not in order"
 				} else if d.key != "" && unsafe.StringData(d.key) != unsafe.StringData(it.key()) {
 					what = "a deadline keeps an item that is no more"
+				}
+			}
+			if h := it.hash(); h != nil && h.firstDeadline() != 0 {
+				fields++
+				if _, ok := ks.fields.Get(deadline{h.firstDeadline(), hash, it.key()}); !ok || h.deadlines.order.Len() != h.deadlines.at.Len() {
+					what = "the deadline of a field is not in order"
 				}
 			}
 			if i > 0 && chain[i-1].key() == it.key() {
@@ -283,6 +294,8 @@ func (ks *keyspace) inconsistency() string {
 		what = "the keys are counted wrong"
 	case deadlines != ks.deadlines.Len():
 		what = "a deadline has no key"
+	case fields != ks.fields.Len():
+		what = "a deadline has no field"
 	}
 	return what
 }

@@ -16,7 +16,9 @@ type keyspace struct {
 	items *btree.Map[uint64, *item]
 	// deadlines orders the keys that expire by (deadline, hash, name). It is rebuilt, not stored, by a restore.
 	deadlines *btree.BTreeG[deadline]
-	keys      int // number of keys, chained ones included
+	// fields orders the hashes whose fields expire by (the earliest deadline of a field, hash, name). It is rebuilt, too.
+	fields *btree.BTreeG[deadline]
+	keys   int // number of keys, chained ones included
 }
 
 // deadline names a key that expires. Its name is the item's own, so that it costs no memory.
@@ -39,10 +41,11 @@ func deadlineLess(a, b deadline) bool {
 const treeDegree = 32 // 63 items a node: a path copy after a snapshot moves about 1 KiB a level
 
 func newKeyspace() *keyspace {
-	return &keyspace{
-		items:     btree.NewMap[uint64, *item](treeDegree),
-		deadlines: btree.NewBTreeGOptions(deadlineLess, btree.Options{Degree: treeDegree, NoLocks: true}),
-	}
+	return &keyspace{items: btree.NewMap[uint64, *item](treeDegree), deadlines: newDeadlines(), fields: newDeadlines()}
+}
+
+func newDeadlines() *btree.BTreeG[deadline] {
+	return btree.NewBTreeGOptions(deadlineLess, btree.Options{Degree: treeDegree, NoLocks: true})
 }
 
 // snapshot returns a copy for reading, without the deadlines. The machine's generation must be raised with it.
@@ -73,25 +76,29 @@ func (ks *keyspace) put(hash uint64, it *item) (entered, old *item) {
 			ks.items.Set(hash, it)
 		}
 	}
-	was := int64(0)
+	was, fieldsWas := int64(0), int64(0)
 	if old == nil {
 		ks.keys++
 	} else {
-		was = old.expireAt()
+		was, fieldsWas = old.expireAt(), old.enteredFields()
 	}
 	ks.order(hash, it, was)
+	ks.orderFields(hash, it, fieldsWas)
 	return it, old
 }
 
 // order enters the deadline of an item, in the place of the one that its name had before (0: none). An equal one is
 // entered anew, because its name is of an item that is no more.
 func (ks *keyspace) order(hash uint64, it *item, was int64) {
-	at := it.expireAt()
+	reorder(ks.deadlines, hash, it.key(), was, it.expireAt())
+}
+
+func reorder(order *btree.BTreeG[deadline], hash uint64, key string, was, at int64) {
 	if was != 0 && was != at {
-		ks.deadlines.Delete(deadline{was, hash, it.key()})
+		order.Delete(deadline{was, hash, key})
 	}
 	if at != 0 {
-		ks.deadlines.Set(deadline{at, hash, it.key()})
+		order.Set(deadline{at, hash, key})
 	}
 }
 
@@ -123,9 +130,8 @@ func (ks *keyspace) remove(hash uint64, key string, gen uint32) {
 	if old == nil {
 		return
 	}
-	if at := old.expireAt(); at != 0 {
-		ks.deadlines.Delete(deadline{at, hash, key})
-	}
+	reorder(ks.deadlines, hash, key, old.expireAt(), 0)
+	reorder(ks.fields, hash, key, old.enteredFields(), 0)
 	if rest == nil {
 		ks.items.Delete(hash)
 	} else {

@@ -203,20 +203,25 @@ func (m *Machine) applyExpire(body []byte) error {
 	tx.begin(m, 0)
 	left := int(binary.LittleEndian.Uint32(body))
 	for i, ks := range m.dbs {
+		tx.selectDB(i)
 		for ; left > 0; left-- {
 			d, ok := ks.nextDeadline()
 			if !ok || d.at > m.now {
 				break
 			}
-			tx.selectDB(i)
-			tx.expire(d.hash, d.key)
+			tx.expire(d.hash, ks.get(d.hash, dataOf(d.key)))
 		}
 	}
+	for i := range m.dbs {
+		tx.selectDB(i)
+		left = tx.expireFields(left)
+	}
+	m.serve(tx)
 	m.counted.add(tx)
 	return nil
 }
 
-// Due counts keys whose deadline is at or before clock (milliseconds), up to limit.
+// Due counts keys, and fields of hashes, whose deadline is at or before clock (milliseconds), up to limit.
 func (m *Machine) Due(clock int64, limit int) int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -229,6 +234,7 @@ func (m *Machine) Due(clock int64, limit int) int {
 			n++
 			return true
 		})
+		n += ks.dueFields(clock, limit-n)
 	}
 	return n
 }

@@ -95,7 +95,7 @@ func (s *sorter) get(p *sortPattern, elem string) (f sortText, ok bool) {
 	}
 	v := it.value()
 	if h, isHash := v.obj.(*hash); isHash && p.field != "" {
-		f.text, f.there = h.fields.Get(p.field)
+		f.text, f.there = h.get(s.tx, dataOf(p.field))
 		return f, s.spend(len(f.text))
 	}
 	if v.kind() != kindString || p.field != "" {

@@ -19,7 +19,7 @@ type Tx struct {
 	// clock is the wall clock of a View's caller, for what is only shown (TTL): the leader's stamp or a follower's
 	// clock. In an entry it is now.
 	clock int64
-	// late is set by a View that met a key whose deadline lies after now but not after clock, where the caller said
+	// late is set by a View that met a key, or a field of a hash, whose deadline lies after now but not after clock, where the caller said
 	// that its clock is the leader's: the reply must not be sent before the log time has moved.
 	late    bool
 	strict  bool
@@ -60,8 +60,9 @@ func (tx *Tx) Rand() uint64 {
 	return z ^ (z >> 31)
 }
 
+// expired reports whether an item is there no more.
 func (it *item) expired(now int64) bool {
-	at := it.expireAt()
+	at := it.ends()
 	return at != 0 && at <= now
 }
 
@@ -80,7 +81,7 @@ func (tx *Tx) peek(key []byte) *item {
 	it := tx.ks.get(hash, key)
 	if it != nil && !tx.present(it) {
 		if tx.write {
-			tx.expire(hash, it.key())
+			tx.expire(hash, it)
 		}
 		it = nil
 	}
@@ -94,24 +95,36 @@ func (tx *Tx) peek(key []byte) *item {
 }
 
 // present reports whether an item counts as there. It removes nothing, so it may be asked in a walk.
-func (tx *Tx) present(it *item) bool {
-	switch at := it.expireAt(); {
+func (tx *Tx) present(it *item) bool { return !tx.passed(it.ends()) }
+
+// passed reports whether a deadline (0: none) has passed in log time. It notes where a View's caller has to wait until it has.
+func (tx *Tx) passed(at int64) bool {
+	switch {
 	case at == 0:
-		return true
 	case at <= tx.now:
-		return false
+		return true
 	case tx.strict && at <= tx.clock:
 		tx.late = true
 	}
-	return true
+	return false
 }
 
-// expire removes a key whose deadline has passed in log time.
-func (tx *Tx) expire(hash uint64, key string) {
+// expire removes an item that has expired in log time.
+func (tx *Tx) expire(hash uint64, it *item) {
+	tx.noteChange(it.key())
+	tx.ks.remove(hash, it.key(), tx.m.gen)
+	tx.tellExpired(it)
+}
+
+// tellExpired counts and tells of an item that has gone because it had expired.
+func (tx *Tx) tellExpired(it *item) {
+	key := dataOf(it.key())
+	if !tx.passed(it.expireAt()) {
+		tx.tellFields(key, false)
+		return
+	}
 	tx.expired++
-	tx.noteChange(key)
-	tx.ks.remove(hash, key, tx.m.gen)
-	tx.event(command.EventExpired, "expired", dataOf(key))
+	tx.event(command.EventExpired, "expired", key)
 }
 
 // set gives key a value and a deadline (0: none), whatever it held before. A deadline that has passed leaves no key.
@@ -127,8 +140,7 @@ func (tx *Tx) set(key []byte, v value, expireAt int64) (created bool) {
 	it, old := tx.ks.put(hash, newItem(textOf(key), v, expireAt, tx.m.gen))
 	expired := old != nil && old.expired(tx.now)
 	if expired {
-		tx.expired++
-		tx.event(command.EventExpired, "expired", key)
+		tx.tellExpired(old)
 	}
 	tx.modified(it)
 	if created = old == nil || expired; created {
@@ -155,7 +167,7 @@ func (tx *Tx) setBig(hash uint64, key []byte, v value, expireAt int64) bool {
 	if it == nil || it.gen != tx.m.gen || it.big() == nil || it.expired(tx.now) {
 		return false
 	}
-	it.setValue(v)
+	tx.ks.setValue(hash, it, v)
 	tx.modified(tx.ks.setDeadline(hash, it, expireAt, tx.m.gen))
 	return true
 }
@@ -191,8 +203,9 @@ func (tx *Tx) noteChange(key string) {
 
 // put gives a present key another value and leaves its deadline alone.
 func (tx *Tx) put(it *item, v value) {
-	if it.gen != tx.m.gen || !it.setValue(v) {
-		it, _ = tx.ks.put(tx.hashOf(dataOf(it.key())), newItem(it.key(), v, it.expireAt(), tx.m.gen))
+	hash := tx.hashOf(dataOf(it.key()))
+	if it.gen != tx.m.gen || !tx.ks.setValue(hash, it, v) {
+		it, _ = tx.ks.put(hash, newItem(it.key(), v, it.expireAt(), tx.m.gen))
 	}
 	tx.modified(it)
 }

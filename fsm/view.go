@@ -60,7 +60,7 @@ func (m *Machine) ViewTxn(watches []command.Watch, calls []command.Call, o comma
 	return m.endRead(&tx)
 }
 
-// watchesLate reports whether a watched key's deadline has passed for the reader's clock but not in log time: whether the
+// watchesLate reports whether the deadline of a watched key, or of a field of it, has passed for the reader's clock but not in log time: whether the
 // key is still as it was is known once the log has moved.
 func (tx *Tx) watchesLate(watches []command.Watch) bool {
 	for i := range watches {
@@ -70,6 +70,9 @@ func (tx *Tx) watchesLate(watches []command.Watch) bool {
 		}
 		if it := tx.m.dbs[w.DB].get(tx.m.cluster.hash.sum(w.Key), w.Key); it != nil {
 			tx.present(it)
+			if h := it.hash(); h != nil {
+				h.passed(tx)
+			}
 		}
 	}
 	return tx.late

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,8 +40,12 @@ func loadScripts(t *testing.T) []*script.Script {
 func TestScriptsOnRedis(t *testing.T) {
 	t.Parallel()
 	target := serverTarget{startRedis(t)}
+	version := versionOf(t, target.addr)
 	for _, s := range loadScripts(t) {
 		t.Run(s.Name, func(t *testing.T) {
+			if script.Newer(s.Since, version) {
+				t.Skipf("of Redis %s, the server is %s", s.Since, version)
+			}
 			res, err := s.Run(target)
 			if err != nil {
 				t.Fatal(err)
@@ -78,6 +83,26 @@ func TestScriptsOnRedoubt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// versionOf asks a redis-server for its version.
+func versionOf(t *testing.T, addr string) string {
+	t.Helper()
+	c, err := respclient.Dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	v, err := c.Do("INFO", "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(v.Str, "redis_version:")
+	version, _, ended := strings.Cut(rest, "\r\n")
+	if !found || !ended {
+		t.Fatalf("no version in %.200q", v.Str)
+	}
+	return version
 }
 
 // knows asks a server whether it has a command.

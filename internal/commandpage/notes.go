@@ -32,6 +32,13 @@ var differs = map[string]string{
 	"flushall":            asyncSync,
 	"flushdb":             asyncSync,
 	"hello":               "the version is that of the Redis whose commands are there",
+	"hexpire":             byLogTime,
+	"hexpireat":           byLogTime,
+	"hgetex":              byLogTime,
+	"hpexpire":            byLogTime,
+	"hpexpireat":          byLogTime,
+	"hsetex":              byLogTime,
+	"hscan":               "with NOVALUES of Redis 7.4",
 	"info":                "replication is told from Raft; the section `raft` and the field `redoubt_version` are ours",
 	"lastsave":            "of this node's newest Raft snapshot",
 	"latency|doctor":      ourWords,
@@ -56,6 +63,9 @@ var differs = map[string]string{
 	"slowlog|get":         "the time of a write ends with its reply: the commit counts",
 	"time":                "this node's clock, which is not the time of the log",
 	"wait":                "counts followers that have the write; a majority has it in any case",
+	"zrank":               "with WITHSCORE of Redis 7.2",
+	"zrevrank":            "with WITHSCORE of Redis 7.2",
+	"zscan":               "with NOSCORES of Valkey 8.1",
 }
 
 // refusal is why commands or options will not be here.

@@ -12,7 +12,8 @@ const intro = `# Commands
 
 This page is made from the table of commands by ` + "`go test ./internal/commandpage -rewrite`" + `; a test fails when it is out
 of date. COMMAND INFO and COMMAND DOCS tell the same to clients. Replies, errors and the order in which they are checked are
-those of Redis 7.0.15 in RESP2 and RESP3, unless a line says what differs. "In part" means that subcommands are missing.
+those of Redis 7.0.15 in RESP2 and RESP3, unless a line says what differs; those of commands and options that came later are
+what Redis documents. "In part" means that subcommands are missing.
 `
 
 // Page renders the reference of all commands in a table.
@@ -20,14 +21,18 @@ func Page(t *command.Table) string {
 	var b strings.Builder
 	b.WriteString(intro)
 	groups := redisGroups()
+	newer := make(map[string][]string)
+	for _, g := range newerGroups() {
+		newer[g.name] = g.commands
+	}
 	known := make(map[string]bool)
 	for _, g := range groups {
-		for _, name := range g.commands {
+		for _, name := range slices.Concat(g.commands, newer[g.name]) {
 			known[name] = true
 		}
 	}
 	for _, g := range groups {
-		writeGroup(&b, t, g, known)
+		writeGroup(&b, t, g, newer[g.name], known)
 	}
 	writeOwn(&b, t, known)
 	writeMissing(&b, t, groups)
@@ -35,9 +40,14 @@ func Page(t *command.Table) string {
 	return b.String()
 }
 
-// writeGroup writes what is there of a group, among it subcommands that Redis 7.0 does not have.
-func writeGroup(b *strings.Builder, t *command.Table, g group, known map[string]bool) {
+// writeGroup writes what is there of a group, among it what Redis 7.0 does not have: newer commands, and subcommands.
+func writeGroup(b *strings.Builder, t *command.Table, g group, newer []string, known map[string]bool) {
 	var rows []*command.Spec
+	for _, name := range newer {
+		if s := t.Get(name); s != nil {
+			rows = append(rows, s)
+		}
+	}
 	missing := make(map[string]bool) // containers
 	for _, name := range g.commands {
 		s := t.Get(name)

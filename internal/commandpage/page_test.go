@@ -77,6 +77,13 @@ func TestGroups(t *testing.T) {
 			}
 		}
 	}
+	for _, g := range newerGroups() {
+		for _, name := range g.commands {
+			if s := table.Get(name); seen[name] || s == nil || s.Group != g.name {
+				t.Errorf("%s of group %s is not in the table, or no newer command", name, g.name)
+			}
+		}
+	}
 	if len(groups) != 16 || len(seen) != 366 {
 		t.Errorf("%d groups with %d commands, Redis 7.0 has 16 with 366", len(groups), len(seen))
 	}

@@ -39,17 +39,26 @@ cluster: asking cluster[addslots addslotsrange bumpepoch count-failure-reports c
 	set-config-epoch setslot shards slaves slots] readonly readwrite
 `
 
+// newerCommands are those of later Redis that are here, in the same form.
+const newerCommands = `
+hash: hexpire hexpireat hexpiretime hgetdel hgetex hpersist hpexpire hpexpireat hpexpiretime hpttl hsetex httl
+`
+
 // group is one of Redis's groups with its commands, a subcommand as "container|sub".
 type group struct {
 	name     string
 	commands []string
 }
 
-// redisGroups reads redisCommands.
-func redisGroups() []group {
+func redisGroups() []group { return parseGroups(redisCommands) }
+
+func newerGroups() []group { return parseGroups(newerCommands) }
+
+// parseGroups reads redisCommands and its like.
+func parseGroups(text string) []group {
 	var out []group
 	container := ""
-	for _, w := range strings.Fields(redisCommands) {
+	for _, w := range strings.Fields(text) {
 		if name, ok := strings.CutSuffix(w, ":"); ok {
 			out = append(out, group{name: name})
 			continue

@@ -6,6 +6,7 @@
 //	# a comment                     kept as it is, as empty lines are
 //	@server                         first lines only: the script needs a server (connection commands)
 //	@needs rpush                    the script is skipped where there is no such command
+//	@since 7.4                      it is about what an older redis-server does not have: the replies are those that Redis documents
 //	@resp3                          the connection speaks RESP3 from here on; @resp2 goes back
 //	@conn b                         the next commands go over the connection called b, opened when first named
 //	@db 3                           SELECT 3 on the present connection

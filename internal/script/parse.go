@@ -28,6 +28,7 @@ const (
 	stepText stepKind = iota // a comment or an empty line
 	stepServer
 	stepNeeds
+	stepSince
 	stepProto
 	stepConn
 	stepDB
@@ -43,7 +44,7 @@ type step struct {
 	kind stepKind
 	line int    // from 1
 	text string // the line as written
-	name string // stepConn, stepNeeds, stepAwait
+	name string // stepConn, stepNeeds, stepSince, stepAwait
 	n    int    // stepProto, stepDB, stepBlocked
 	wait time.Duration
 	args []string
@@ -59,6 +60,8 @@ type Script struct {
 	Server bool
 	// Needs are commands, in lower case, that the script cannot do without.
 	Needs []string
+	// Since is the version of Redis that the script is about; "": 7.0, which is there to ask.
+	Since string
 	steps []step
 }
 
@@ -132,8 +135,11 @@ func (s *Script) addLine(line int, text string) error {
 			return err
 		}
 		s.Server = s.Server || st.kind == stepServer
-		if st.kind == stepNeeds {
+		switch st.kind {
+		case stepNeeds:
 			s.Needs = append(s.Needs, st.name)
+		case stepSince:
+			s.Since = st.name
 		}
 	case strings.HasPrefix(text, "& "):
 		if err := st.command(); err != nil {
@@ -171,6 +177,9 @@ func (st *step) directive() error {
 		st.kind = stepServer
 	case "needs":
 		st.kind, st.name = stepNeeds, arg
+	case "since":
+		st.kind, st.name = stepSince, arg
+		_, err = version(arg)
 	case "resp2", "resp3":
 		st.kind, st.n = stepProto, int(word[4]-'0')
 	case "conn":

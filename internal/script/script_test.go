@@ -115,7 +115,7 @@ func TestRunReportsDifferences(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
-		"OK\n", "> GET k\nOK\nOK\n", "@bogus\n", "@db x\n", "@wait x\n", "> GET k  ~bogus\n", "> \n", "> GET \"k\n", "> GET {abcdefgh*99999999}\n",
+		"OK\n", "> GET k\nOK\nOK\n", "@bogus\n", "@db x\n", "@wait x\n", "@since x\n", "@since 7.-1\n", "> GET k  ~bogus\n", "> \n", "> GET \"k\n", "> GET {abcdefgh*99999999}\n",
 	} {
 		if _, err := Parse("x", strings.NewReader(in)); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q: %v", in, err)
@@ -124,9 +124,23 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseHeads(t *testing.T) {
-	s, err := Parse("x", strings.NewReader("@server\n@needs rpush\n> KEYS {a*b}\n> X {*5}\n"))
-	if err != nil || !s.Server || !slices.Equal(s.Needs, []string{"rpush"}) {
+	s, err := Parse("x", strings.NewReader("@server\n@needs rpush\n@since 7.4\n> KEYS {a*b}\n> X {*5}\n"))
+	if err != nil || !s.Server || !slices.Equal(s.Needs, []string{"rpush"}) || s.Since != "7.4" {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestNewer(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"7.4", "7.0.15", true}, {"7.4.0", "7.4", true}, {"8.0.0", "7.4.2", true}, {"7.10", "7.9.9", true},
+		{"7.0.0", "7.0.15", false}, {"7.4", "7.4", false}, {"", "7.0.15", false}, {"7.4", "", false},
+	} {
+		if got := Newer(c.a, c.b); got != c.want {
+			t.Errorf("%q is newer than %q: %t", c.a, c.b, got)
+		}
 	}
 }
 
