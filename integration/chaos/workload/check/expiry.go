@@ -69,13 +69,14 @@ func (e *Expiry) Set(name, value string, outcome Outcome, least, most int64) {
 }
 
 // Move notes a new deadline (NoDeadline: none any more) for a key. moved is false if the reply said that the key was
-// not there.
+// not there; to one who takes a deadline away it may also have said that there was none.
 func (e *Expiry) Move(name string, outcome Outcome, moved bool, least, most int64) {
 	e.now++
 	k := e.keys[name]
 	switch {
 	case outcome == Unknown:
 		k.least, k.most = min(k.least, least), max(k.most, most)
+	case outcome == Acked && !moved && least == NoDeadline && k.most == NoDeadline: // there may have been none
 	case outcome == Acked && !moved:
 		if k.setAt > 0 && k.goneAt == 0 {
 			k.goneAt = e.now

@@ -44,6 +44,17 @@ func TestExpiry(t *testing.T) {
 			look(e, leader, 0, 11, "")
 			look(e, leader, 0, 12, "")
 		}},
+		{"kept for good by a write of unknown outcome, then no deadline to take away", "", "", func(e *Expiry) {
+			setAt(e, 10)
+			e.Move("k", Unknown, false, NoDeadline, NoDeadline)
+			e.Move("k", Acked, false, NoDeadline, NoDeadline)
+			look(e, leader, 0, 20, "v")
+		}},
+		{"no deadline to take away where there was one: gone", "come back", "come back", func(e *Expiry) {
+			setAt(e, 10)
+			e.Move("k", Acked, false, NoDeadline, NoDeadline)
+			look(e, leader, 0, 9, "v")
+		}},
 		{"gone early", "LOST", "", func(e *Expiry) {
 			setAt(e, 10)
 			look(e, leader, 0, 5, "")
