@@ -66,7 +66,7 @@ func TestBitsMatchAByteSlice(t *testing.T) {
 
 func TestBitopMatchesByteSlices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
-	for range 200 {
+	for range 400 {
 		m := New()
 		tx := &m.writeTx
 		tx.begin(m, 1)
@@ -84,6 +84,9 @@ func TestBitopMatchesByteSlices(t *testing.T) {
 		op := bitOperation(rng.IntN(3))
 		if len(sources) == 1 && rng.IntN(2) == 0 {
 			op = bitNot
+		}
+		if len(sources) > 1 && rng.IntN(2) == 0 {
+			op = []bitOperation{bitDiff, bitDiff1, bitAndOr, bitOne}[rng.IntN(4)]
 		}
 		call[1] = bitOperations[op]
 		want := bitopSlowly(op, sources)
@@ -111,6 +114,14 @@ func bitopSlowly(op bitOperation, sources [][]byte) []byte {
 		n = max(n, len(p))
 	}
 	out := make([]byte, n)
+	if op > bitNot {
+		for i := range n * 8 {
+			if newerBit(op, sources, i) {
+				out[i/8] |= 1 << (i % 8)
+			}
+		}
+		return out
+	}
 	for i := range out {
 		for j, p := range sources {
 			b := byte(0)
@@ -128,6 +139,27 @@ func bitopSlowly(op bitOperation, sources [][]byte) []byte {
 		}
 	}
 	return out
+}
+
+// newerBit is a bit of the result of one of Redis 8.2's operations.
+func newerBit(op bitOperation, sources [][]byte, i int) bool {
+	first, others, all := false, false, 0
+	for j, p := range sources {
+		if i/8 >= len(p) || p[i/8]>>(i%8)&1 == 0 {
+			continue
+		}
+		all++
+		first, others = first || j == 0, others || j > 0
+	}
+	switch op {
+	case bitDiff:
+		return first && !others
+	case bitDiff1:
+		return others && !first
+	case bitAndOr:
+		return first && others
+	}
+	return all == 1
 }
 
 // TestFieldsMatchBigIntegers adds and sets numbers of all widths and compares with arithmetic without overflow.

@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
 )
@@ -15,9 +16,19 @@ const (
 	bitOr
 	bitXor
 	bitNot
+	// Those of Redis 8.2. The first string has a part of its own in all but the last.
+	bitDiff  // in the first, and in no other
+	bitDiff1 // in any other, and not in the first
+	bitAndOr // in the first, and in any other
+	bitOne   // in exactly one
 )
 
-var bitOperations = []string{bitAnd: "and", bitOr: "or", bitXor: "xor", bitNot: "not"}
+var bitOperations = []string{
+	bitAnd: "and", bitOr: "or", bitXor: "xor", bitNot: "not", bitDiff: "diff", bitDiff1: "diff1", bitAndOr: "andor", bitOne: "one",
+}
+
+// firstApart reports whether the first string has a part of its own.
+func (op bitOperation) firstApart() bool { return op == bitDiff || op == bitDiff1 || op == bitAndOr }
 
 // bitop is BITOP.
 func bitop(tx *Tx, c *command.Call, r command.Reply) {
@@ -28,6 +39,9 @@ func bitop(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	case bitOperation(op) == bitNot && len(c.Args) != 4:
 		r.Error("ERR BITOP NOT must be called with a single source key.")
+		return
+	case bitOperation(op).firstApart() && len(c.Args) < 5:
+		r.Error("ERR BITOP " + strings.ToUpper(bitOperations[op]) + " must be called with at least two source keys.")
 		return
 	}
 	o, ok := tx.newBitop(bitOperation(op), c.Args[3:], r)
@@ -48,6 +62,7 @@ func bitop(tx *Tx, c *command.Call, r command.Reply) {
 // bitopRun is a BITOP of strings, the longest first; n is its length.
 type bitopRun struct {
 	op      bitOperation
+	first   value // where it has a part of its own, and then it is none of the others
 	strings []value
 	n       int // bytes
 }
@@ -56,27 +71,52 @@ type bitopRun struct {
 // work is bounded by what the keyspace holds, not by how often a call names it.
 func (tx *Tx) newBitop(op bitOperation, keys [][]byte, r command.Reply) (o *bitopRun, ok bool) {
 	o = &bitopRun{op: op}
-	odd := make(map[string]bool, len(keys)) // whether a key was named an odd number of times
+	if op.firstApart() {
+		if o.first, ok = tx.bitopString(keys[0], r); !ok {
+			return nil, false
+		}
+		o.n, keys = o.first.Len(), keys[1:]
+	}
+	named := make(map[string]int, len(keys)) // how often, of keys that were not looked at
 	for _, key := range keys {
-		odd[string(key)] = !odd[string(key)]
+		named[string(key)]++
 	}
 	for _, key := range keys {
-		it, ok := tx.lookupString(key, r)
+		v, ok := tx.bitopString(key, r)
 		if !ok {
 			return nil, false
 		}
-		v := stringOf(it)
-		if v.enc == encInt {
-			v = rawValue(v.Text())
-		}
 		o.n = max(o.n, v.Len())
-		counts, there := odd[string(key)]
-		if delete(odd, string(key)); there && (counts || op != bitXor) {
+		for range op.counted(named[string(key)]) {
 			o.strings = append(o.strings, v)
 		}
+		delete(named, string(key))
 	}
 	slices.SortStableFunc(o.strings, func(a, b value) int { return b.Len() - a.Len() })
 	return o, true
+}
+
+// counted is how often a string counts that is named n times.
+func (op bitOperation) counted(n int) int {
+	switch op {
+	case bitXor:
+		return n % 2
+	case bitOne:
+		return min(n, 2)
+	}
+	return min(n, 1)
+}
+
+// bitopString finds a string. ok is false where an error was replied.
+func (tx *Tx) bitopString(key []byte, r command.Reply) (v value, ok bool) {
+	it, ok := tx.lookupString(key, r)
+	if !ok {
+		return v, false
+	}
+	if v = stringOf(it); v.enc == encInt {
+		v = rawValue(v.Text())
+	}
+	return v, true
 }
 
 // result is the string that comes out.
@@ -104,26 +144,13 @@ func (o *bitopRun) result(gen uint32) value {
 // piece writes the result's bytes from at on, which is where a chunk begins. It is false where all are zeros, and then p
 // may hold anything.
 func (o *bitopRun) piece(p []byte, at int) bool {
-	written := false
-	for _, v := range o.strings {
-		if at >= v.Len() { // and so are all that follow
-			if o.op == bitAnd {
-				return false
-			}
-			break
-		}
-		part := v.chunkAt(at)
-		switch {
-		case part == nil && o.op == bitAnd:
-			return false
-		case part == nil:
-		case !written:
-			clear(p[copy(p, part):])
-			written = true
-		default:
-			o.op.combine(p, part)
-		}
+	switch {
+	case o.op == bitOne:
+		return o.pieceOfOne(p, at)
+	case o.op.firstApart():
+		return o.pieceApart(p, at)
 	}
+	written := o.merge(o.op, p, at)
 	if o.op != bitNot {
 		return written
 	}
@@ -134,6 +161,67 @@ func (o *bitopRun) piece(p []byte, at int) bool {
 		p[i] = ^p[i]
 	}
 	return true
+}
+
+// merge applies an operation to all strings, as piece does.
+func (o *bitopRun) merge(op bitOperation, p []byte, at int) (written bool) {
+	for _, v := range o.strings {
+		if at >= v.Len() { // and so are all that follow
+			return written && op != bitAnd
+		}
+		part := v.chunkAt(at)
+		switch {
+		case part == nil && op == bitAnd:
+			return false
+		case part == nil:
+		case !written:
+			clear(p[copy(p, part):])
+			written = true
+		default:
+			op.combine(p, part)
+		}
+	}
+	return written
+}
+
+// pieceApart is piece where the first string is put against all others.
+func (o *bitopRun) pieceApart(p []byte, at int) bool {
+	var part []byte
+	if at < o.first.Len() {
+		part = o.first.chunkAt(at)
+	}
+	written := o.merge(bitOr, p, at)
+	switch {
+	case part == nil:
+		return written && o.op == bitDiff1
+	case written:
+		o.op.combine(p, part)
+	case o.op == bitDiff:
+		clear(p[copy(p, part):])
+	default:
+		return false
+	}
+	return true
+}
+
+// pieceOfOne is piece of what is in exactly one string.
+func (o *bitopRun) pieceOfOne(p []byte, at int) (written bool) {
+	var more [chunkBytes]byte // what is in several
+	clear(p)
+	for _, v := range o.strings {
+		if at >= v.Len() {
+			break
+		}
+		for i, b := range v.chunkAt(at) {
+			more[i] |= p[i] & b
+			p[i] |= b
+			written = true
+		}
+	}
+	for i := range p {
+		p[i] &^= more[i]
+	}
+	return written
 }
 
 // chunkAt returns the bytes of a string up to the end of the chunk that begins at at; nil: all are zeros. They must not be
@@ -160,15 +248,19 @@ func (op bitOperation) combine(p, q []byte) {
 	for ; i < len(q); i++ {
 		p[i] = byte(op.of(uint64(p[i]), uint64(q[i])))
 	}
-	if op == bitAnd {
+	if op == bitAnd || op == bitAndOr || op == bitDiff {
 		clear(p[len(q):])
 	}
 }
 
 func (op bitOperation) of(a, b uint64) uint64 {
 	switch op {
-	case bitAnd:
+	case bitAnd, bitAndOr:
 		return a & b
+	case bitDiff:
+		return b &^ a
+	case bitDiff1:
+		return a &^ b
 	case bitOr:
 		return a | b
 	}

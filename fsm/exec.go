@@ -28,7 +28,7 @@ var groups = [][]cmd{
 	zsetCommands, zsetRangeCommands, zsetAlgebraCommands, zsetBlockCommands,
 	bitmapCommands, hllCommands,
 	geoCommands,
-	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
+	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands, streamDeleteCommands,
 	publishCommands,
 	scriptCommands,
 }

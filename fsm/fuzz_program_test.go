@@ -117,7 +117,12 @@ func (v *vocabularyTarget) Open() (script.Conn, error) { return v, nil }
 func (*vocabularyTarget) Wait(time.Duration)           {}
 func (*vocabularyTarget) Close() error                 { return nil }
 
+// vocabularyMu: commands that a script only sends come on goroutines of their own.
+var vocabularyMu sync.Mutex
+
 func (v *vocabularyTarget) Do(args ...string) (respclient.Value, error) {
+	vocabularyMu.Lock()
+	defer vocabularyMu.Unlock()
 	if spec := testTable().Lookup(bytesOf(args)); spec != nil && Executes(spec) && spec.ArityOK(len(args)) {
 		v.script = append(v.script, scriptCall{spec.Name, len(v.calls[spec.Name])})
 		v.calls[spec.Name] = append(v.calls[spec.Name], slices.Clone(args))

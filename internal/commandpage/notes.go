@@ -13,6 +13,7 @@ var differs = map[string]string{
 	"acl|whoami":          "there is one user, `default`",
 	"bgrewriteaof":        "takes a Raft snapshot, behind which the log is cut",
 	"bgsave":              "takes a Raft snapshot; no write depends on it",
+	"bitop":               "with DIFF, DIFF1, ANDOR and ONE of Redis 8.2",
 	"client|caching":      untracked,
 	"client|getredir":     untracked,
 	"client|no-evict":     "without effect: each client has limits of its own",
