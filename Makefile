@@ -51,10 +51,10 @@ staticcheck:
 # What shows a fault and its cure, or that the harness sees a fault, breaks nodes on purpose; the long simulations go over the
 # same code as the short ones. They run without the detector, which makes them six times as slow, and so do the scripts and
 # programs on bare machines, which are one goroutine's.
-UNRACED := TestHarness|TestCure|TestStuck|TestProgramsReach|TestScripts$$
+UNRACED := TestHarness|TestCure|TestStuck|TestProgramsReach|TestScripts$$|TestHostileProgram|TestHostileSource
 unit: ## unit tests with the race detector, fuzz seeds and simulated clusters among them
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_LIMIT) -skip '$(UNRACED)' $(UNIT)
-	$(GO) test -timeout $(TEST_LIMIT) -run '$(UNRACED)|TestChaos|Moved|TestBookSurvives|TestLeaderFoundByLog' ./cluster ./fsm
+	$(GO) test -timeout $(TEST_LIMIT) -run '$(UNRACED)|TestChaos|Moved|TestBookSurvives|TestLeaderFoundByLog' ./cluster ./fsm ./fsm/internal/lua
 
 fuzz: ## every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
