@@ -126,11 +126,14 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 	switch {
 	case o.get && it == nil:
 		tx.missed(c.Args[1])
-	case o.get && it.kind() != kindString:
+	case it != nil && (o.get || o.when.how != ifAny) && it.kind() != kindString:
 		r.Error(command.ErrWrongType)
 		return
 	}
-	refused := (o.nx && it != nil) || (o.xx && it == nil)
+	refused, ok := o.refuse(it, r)
+	if !ok {
+		return
+	}
 	switch {
 	case o.get:
 		tx.replyString(it, r)
@@ -147,6 +150,19 @@ func set(tx *Tx, c *command.Call, r command.Reply) {
 		at = it.expireAt()
 	}
 	tx.setString(c.Args[1], stringValue(c.Args[2]), at, timed)
+}
+
+// refuse reports whether a key, nil where it is not there, is not as the options want it. ok is false where an error was
+// replied.
+func (o *setOptions) refuse(it *item, r command.Reply) (refused, ok bool) {
+	switch {
+	case o.when.how == ifAny:
+		return (o.nx && it != nil) || (o.xx && it == nil), true
+	case it == nil:
+		return !o.when.negative(), true
+	}
+	holds, ok := o.when.hold(it.value(), r)
+	return !holds, ok
 }
 
 func setnx(tx *Tx, c *command.Call, r command.Reply) {

@@ -20,7 +20,7 @@ type cmd struct {
 
 // groups are the command tables of the state machine, each in the file that holds its executors.
 var groups = [][]cmd{
-	stringCommands, stringRangeCommands, counterCommands,
+	stringCommands, stringIfCommands, stringRangeCommands, counterCommands,
 	genericCommands, expireCommands, scanCommands, flushCommands, sortCommands,
 	hashCommands, hashExpireCommands, hashExCommands,
 	listCommands, listPosCommands, listMoveCommands, listBlockCommands,

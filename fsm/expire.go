@@ -28,6 +28,7 @@ type expiry struct {
 // setOptions are the options of SET and GETEX.
 type setOptions struct {
 	nx, xx, get bool
+	when        valueCondition // beside neither NX nor XX
 	expiry
 }
 
@@ -37,10 +38,13 @@ func parseSetOptions(args [][]byte, getex bool) (o setOptions, ok bool) {
 	for i := 0; i < len(args); i++ {
 		opt := args[i]
 		switch {
-		case !getex && word(opt, "nx") && !o.xx:
+		case !getex && word(opt, "nx") && !o.xx && o.when.how == ifAny:
 			o.nx = true
-		case !getex && word(opt, "xx") && !o.nx:
+		case !getex && word(opt, "xx") && !o.nx && o.when.how == ifAny:
 			o.xx = true
+		case !getex && ifOption(opt) != ifAny && !o.nx && !o.xx && o.when.how == ifAny && i+1 < len(args):
+			i++
+			o.when = valueCondition{ifOption(opt), args[i]}
 		case !getex && word(opt, "get"):
 			o.get = true
 		default:

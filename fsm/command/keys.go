@@ -95,7 +95,7 @@ func (k *KeySpec) find(args [][]byte, begin int) (first, last int, ok bool) {
 		}
 		n, ok := smallCount(args[begin+k.KeyNumIndex], len(args))
 		first = begin + k.FirstKey
-		return first, first + n - 1, ok
+		return first, first + (n-1)*max(k.Step, 1), ok
 	case k.Last >= 0:
 		return begin, begin + k.Last, true
 	case k.Limit > 1:

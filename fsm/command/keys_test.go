@@ -24,8 +24,9 @@ var (
 	keyRename = &Spec{Name: "rename", Keys: []KeySpec{{Flags: RW, Index: 1, Step: 1}, {Flags: OW, Index: 2, Step: 1}}}
 	keyUnion  = &Spec{Name: "zunionstore", Keys: []KeySpec{
 		{Flags: OW, Index: 1, Step: 1}, {Flags: RO, Index: 2, Step: 1, KeyNum: true, FirstKey: 1}}}
-	keyRead = &Spec{Name: "xread", Keys: []KeySpec{{Flags: RO, Keyword: "STREAMS", StartFrom: 1, Last: -1, Step: 1, Limit: 2}}}
-	keyGeo  = &Spec{Name: "georadius", Keys: []KeySpec{
+	keyPairs = &Spec{Name: "msetex", Keys: []KeySpec{{Flags: OW, Index: 1, Step: 2, KeyNum: true, FirstKey: 1}}}
+	keyRead  = &Spec{Name: "xread", Keys: []KeySpec{{Flags: RO, Keyword: "STREAMS", StartFrom: 1, Last: -1, Step: 1, Limit: 2}}}
+	keyGeo   = &Spec{Name: "georadius", Keys: []KeySpec{
 		{Flags: RO, Index: 1, Step: 1}, {Flags: OW, Keyword: "STORE", StartFrom: 6, Step: 1}}}
 	keyEval = &Spec{Name: "eval", Flags: NoMandatoryKeys, Keys: []KeySpec{{Flags: RW, Index: 2, Step: 1, KeyNum: true, FirstKey: 1}}}
 	keySort = &Spec{Name: "sort", Keys: []KeySpec{{Flags: RO, Index: 1, Step: 1}, {Flags: OW | Incomplete}},
@@ -58,6 +59,8 @@ func TestFindKeys(t *testing.T) {
 		{keyUnion, "zunionstore d -1 a b", "", ErrKeyArguments},
 		{keyUnion, "zunionstore d 99999999999999999999 a b", "", ErrKeyArguments},
 		{keyUnion, "zunionstore d", "", ErrKeyArguments},
+		{keyPairs, "msetex 2 a 1 b 2 nx", "[{2 [OW]} {4 [OW]}]", nil},
+		{keyPairs, "msetex 3 a 1 b 2", "", ErrKeyArguments},
 		{keyRead, "xread count 5 streams a b 0 0", "[{4 [RO]} {5 [RO]}]", nil},
 		{keyRead, "xread count 5 other", "", ErrKeyArguments},
 		{keyRead, "xread streams", "", ErrKeyArguments},

@@ -59,6 +59,7 @@ var differs = map[string]string{
 	"role":                "told from Raft; offsets are indexes of the log",
 	"save":                "takes a Raft snapshot and waits for it",
 	"scan":                "cursors stay valid across restarts and failover",
+	"set":                 "with IFEQ, IFNE, IFDEQ and IFDNE of Redis 8.4",
 	"shutdown":            "hands leadership over first; SAVE, NOSAVE, NOW and FORCE make no difference",
 	"slaveof":             "as REPLICAOF",
 	"slowlog|get":         "the time of a write ends with its reply: the commit counts",

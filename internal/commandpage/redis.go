@@ -42,6 +42,7 @@ cluster: asking cluster[addslots addslotsrange bumpepoch count-failure-reports c
 // newerCommands are those of later Redis that are here, in the same form.
 const newerCommands = `
 hash: hexpire hexpireat hexpiretime hgetdel hgetex hpersist hpexpire hpexpireat hpexpiretime hpttl hsetex httl
+string: delex digest msetex
 stream: xackdel xdelex
 `
 
