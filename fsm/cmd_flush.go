@@ -37,6 +37,7 @@ func flushMode(c *command.Call, r command.Reply) bool {
 func flushdb(tx *Tx, c *command.Call, r command.Reply) {
 	if flushMode(c, r) {
 		tx.flush(tx.db)
+		tx.m.events.noteFlush(tx.by)
 		r.Simple("OK")
 	}
 }
@@ -48,6 +49,7 @@ func flushall(tx *Tx, c *command.Call, r command.Reply) {
 	for db := range tx.m.dbs {
 		tx.flush(db)
 	}
+	tx.m.events.noteFlush(tx.by)
 	r.Simple("OK")
 }
 
@@ -92,5 +94,6 @@ func swapdb(tx *Tx, c *command.Call, r command.Reply) {
 	tx.selectDB(tx.db)
 	tx.m.waiting.replaced(int(a), int(b))
 	tx.m.watches.tellAll()
+	tx.m.events.noteFlush(tx.by)
 	r.Simple("OK")
 }

@@ -12,8 +12,8 @@ type events struct {
 
 // OnEvents has listen called with the events of the given classes, in the order in which the log has them: on the goroutine
 // that applies an entry, while the machine is locked, before anybody can read what the entry has changed. That is once for
-// each entry that has any, and before the reply to each message whose publisher waits on this node. EventMiss comes by reads
-// as well, on the goroutines that read, several at a time. listen must not block, must not ask the machine for anything, and
+// each entry that has any, before the reply to each message whose publisher waits on this node, and where a snapshot takes the
+// place of the state. EventMiss comes by reads as well, on the goroutines that read, several at a time. listen must not block, must not ask the machine for anything, and
 // must not keep the slice. It takes the place of the one before it.
 func (m *Machine) OnEvents(classes command.EventClass, listen func(index uint64, happened []command.Event)) {
 	m.mu.Lock()
@@ -29,6 +29,31 @@ func (tx *Tx) event(class command.EventClass, name string, key []byte) {
 }
 
 func (e *events) note(ev command.Event) { e.noted = append(e.noted, ev) }
+
+// noteFlush notes that any key may be another now.
+func (e *events) noteFlush(by command.Reply) {
+	if e.wanted&command.EventFlush != 0 {
+		e.note(command.Event{Class: command.EventFlush, By: by})
+	}
+}
+
+// reading tells of the keys that a call is about to read, where anybody wants to know.
+func (tx *Tx) reading(c *command.Call) {
+	switch {
+	case !tx.write:
+		if tx.onRead != nil && c.Spec.Is(command.ReadOnly) {
+			tx.onRead(c)
+		}
+	case tx.replies && tx.m.events.wanted&command.EventRead != 0 && c.Spec.Is(command.ReadOnly):
+		refs, err := c.Spec.FindKeys(c.Args)
+		if err != nil {
+			return // it has none, or is malformed: then the executor says so
+		}
+		for _, ref := range refs {
+			tx.m.events.note(command.Event{Class: command.EventRead, DB: tx.db, Key: string(c.Args[ref.Pos]), By: tx.by})
+		}
+	}
+}
 
 // missed notes that a key that the command asked for is absent. Like hits and misses it is of interest on the node that
 // replies alone.

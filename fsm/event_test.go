@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,7 +71,7 @@ func TestEventsOfEveryReplica(t *testing.T) {
 	r := newReplicas(t)
 	var told [2][]command.Event
 	for i := range told {
-		r.m[i].OnEvents(^command.EventClass(0), func(_ uint64, happened []command.Event) {
+		r.m[i].OnEvents(^command.EventTracking, func(_ uint64, happened []command.Event) {
 			told[i] = append(told[i], happened...)
 		})
 	}
@@ -148,5 +149,91 @@ func TestCountUnits(t *testing.T) {
 	}
 	if _, err := CountUnits([]byte{9}); !errors.Is(err, command.ErrCorruptUnit) {
 		t.Error(err)
+	}
+}
+
+// What those are told who have copies: changes and their authors, in the order of the log, among them the reads of entries.
+func TestTrackingEvents(t *testing.T) {
+	r := newReplicas(t)
+	var told []string
+	own := &script.Recorder{}
+	listen := func(_ uint64, happened []command.Event) {
+		for _, e := range happened {
+			by := ""
+			if e.By == own {
+				by = " own"
+			}
+			told = append(told, map[command.EventClass]string{
+				command.EventChange: "change", command.EventFlush: "flush", command.EventRead: "read",
+			}[e.Class]+strings.TrimRight(" "+e.Key, " ")+by)
+		}
+	}
+	r.m[0].OnEvents(command.EventTracking, listen)
+	other := command.NewProposal(nil)
+	for _, c := range []string{"SET a 1 PX 5", "GET a", "INCR a", "DEL none", "HSET h f v", "HDEL h f", "RPUSH list x", "XGROUP CREATE s g $ MKSTREAM"} {
+		other.AddCall(0, splitWords(c))
+	}
+	mine := command.NewProposal(nil)
+	mine.AddTxn(nil, []command.Call{{Args: splitWords("GET b")}, {Args: splitWords("SET b 1")}, {Args: splitWords("MGET b c")}})
+	mine.AddCall(0, splitWords("BLPOP empty 0"))
+	last := command.NewProposal(nil)
+	for _, c := range []string{"RPUSH empty x", "EXISTS b", "FLUSHDB", "FLUSHALL", "SWAPDB 0 1"} {
+		last.AddCall(0, splitWords(c))
+	}
+	entry := AppendEntryHeader(nil, EntryHeader{Kind: EntryCalls, Time: testTime, Seed: 1})
+	entry = append(append(append(entry, other.Body...), mine.Body...), last.Body...)
+	r.m[0].OnWaiting(oneClient{own})
+	targets := []Target{{Units: other.Units, Reply: command.Discard}, {Units: mine.Units, Reply: own, Waits: func(uint64) {}}}
+	if err := r.m[0].Apply(r.index+1, entry, targets); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"change a", "change a", "change h", "change h", "change list", "change s",
+		"read b own", "change b own", "read b own", "read c own",
+		"change empty", "change empty own", "flush", "flush", "flush",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q\nwant %q", told, want)
+	}
+}
+
+func splitWords(s string) (args [][]byte) {
+	for _, a := range strings.Fields(s) {
+		args = append(args, []byte(a))
+	}
+	return args
+}
+
+// A snapshot that takes the place of the state may have changed any key, and reads of a View are told before they are done.
+func TestTrackingOfSnapshotsAndViews(t *testing.T) {
+	m := New()
+	told := 0
+	m.OnEvents(command.EventTracking, func(_ uint64, happened []command.Event) {
+		for _, e := range happened {
+			if e.Class == command.EventFlush && e.By == nil {
+				told++
+			}
+		}
+	})
+	if err := m.Restore(strings.NewReader("no snapshot")); err == nil || told != 0 {
+		t.Fatalf("%v, told %d times", err, told)
+	}
+	var snapshot bytes.Buffer
+	if _, err := New().Snapshot().WriteTo(&snapshot); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Restore(&snapshot); err != nil || told != 1 {
+		t.Fatalf("%v, told %d times", err, told)
+	}
+	var read []string
+	o := command.ReadOptions{OnRead: func(c *command.Call) { read = append(read, c.Spec.Name) }}
+	calls := []command.Call{
+		{Spec: table.Get("get"), Args: splitWords("GET a")}, {Spec: table.Get("object|encoding"), Args: splitWords("OBJECT ENCODING a")},
+		{Spec: table.Get("publish"), Args: splitWords("PUBLISH a b")},
+	}
+	m.View(calls, o, command.Discard)
+	m.ViewTxn(nil, calls[:1], o, command.Discard)
+	if want := []string{"get", "object|encoding", "get"}; !slices.Equal(read, want) {
+		t.Errorf("read %q, want %q", read, want)
 	}
 }

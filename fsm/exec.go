@@ -186,6 +186,7 @@ func run(tx *Tx, c *command.Call, r command.Reply) {
 			r.EndCall()
 		}
 	}()
+	tx.reading(c)
 	executor(c.Spec)(tx, c, r)
 }
 

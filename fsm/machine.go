@@ -163,6 +163,7 @@ func (m *Machine) applyUnits(body []byte, seed uint64, targets []Target) error {
 		} else {
 			left--
 		}
+		tx.by = to.Reply
 		if err := m.runUnit(tx, u, to.Reply); err != nil {
 			return err
 		}

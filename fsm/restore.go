@@ -35,6 +35,8 @@ func (m *Machine) Restore(r io.Reader) error {
 	// Items of the restored state carry generation 0; raising gen is not needed for correctness but keeps clones rare.
 	m.gen = 0
 	m.watches.tellAll()
+	m.events.noteFlush(nil)
+	m.tellEvents()
 	return nil
 }
 

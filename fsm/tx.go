@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
 )
@@ -29,7 +30,10 @@ type Tx struct {
 	// replies: somebody waits for the reply on this node. reads: the call is, besides, a read command whose lookups count
 	// as hits and misses here; quiet: they are no keyspace events.
 	replies, reads, quiet bool
-	missing               []command.Event // those of a View
+	// by is where the call of an entry replies, nil where nobody's call is executed: of EventTracking. onRead is ReadOptions'.
+	by      command.Reply
+	onRead  func(c *command.Call)
+	missing []command.Event // those of a View
 	// attempt says how a blocking command is executed, and waits that it has to wait: it has not replied.
 	attempt attempt
 	waits   bool
@@ -111,7 +115,7 @@ func (tx *Tx) passed(at int64) bool {
 
 // expire removes an item that has expired in log time.
 func (tx *Tx) expire(hash uint64, it *item) {
-	tx.noteChange(it.key())
+	tx.noteChangeBy(nil, it.key())
 	tx.ks.remove(hash, it.key(), tx.m.gen)
 	tx.tellExpired(it)
 }
@@ -195,9 +199,15 @@ func (tx *Tx) modified(it *item) {
 }
 
 // noteChange notes that a key has been changed, or removed, where anybody waits for any.
-func (tx *Tx) noteChange(key string) {
+func (tx *Tx) noteChange(key string) { tx.noteChangeBy(tx.by, key) }
+
+// noteChangeBy is noteChange of what another than the present call may have done.
+func (tx *Tx) noteChangeBy(by command.Reply, key string) {
 	if tx.m.waiting.waiters.Len() > 0 || tx.m.watches.some.Load() > 0 {
 		tx.changed(key)
+	}
+	if tx.m.events.wanted&command.EventChange != 0 {
+		tx.m.events.note(command.Event{Class: command.EventChange, DB: tx.db, Key: strings.Clone(key), By: by})
 	}
 }
 

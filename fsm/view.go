@@ -79,7 +79,7 @@ func (tx *Tx) watchesLate(watches []command.Watch) bool {
 }
 
 func (m *Machine) readTx(o command.ReadOptions) Tx {
-	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, replies: true, reads: true}
+	return Tx{m: m, now: m.now, clock: max(o.Clock, m.now), strict: o.Strict, noTouch: o.NoTouch, rng: o.Seed, replies: true, reads: true, onRead: o.OnRead}
 }
 
 func (m *Machine) readCall(tx *Tx, c *command.Call, r command.Reply) {

@@ -214,7 +214,7 @@ func (m *Machine) again(tx *Tx, e *waiter, how attempt) {
 	c := command.Call{Args: e.args, DB: e.db}
 	c.Spec = table.Lookup(c.Args)
 	tx.selectDB(e.db)
-	tx.attempt, tx.waits, tx.reads = how, false, false
+	tx.attempt, tx.waits, tx.reads, tx.by = how, false, false, r
 	run(tx, &c, r)
 	tx.attempt = attemptNone
 	if !tx.waits {

@@ -169,7 +169,8 @@ func (c *conn) appendInfo(b []byte, now time.Time) []byte {
 	text("name", name)
 	number("age", wholeSeconds(now.Sub(sh.created)))
 	number("idle", wholeSeconds(now.Sub(time.Unix(0, sh.lastUsed.Load()))))
-	text("flags", c.flagLetters())
+	tracked, redirect := c.srv.tracker.shown(c)
+	text("flags", c.flagLetters(tracked))
 	number("db", sh.db.Load())
 	number("sub", sh.subscribed[ofChannels].Load())
 	number("psub", sh.subscribed[ofPatterns].Load())
@@ -199,7 +200,8 @@ func (c *conn) appendInfo(b []byte, now time.Time) []byte {
 		cmd = spec.Name
 	}
 	text("cmd", cmd)
-	text("user", "default redir=-1")
+	text("user", "default")
+	number("redir", redirect)
 	number("resp", sh.proto.Load())
 	text("lib-name", libName)
 	text("lib-ver", libVer)
@@ -209,19 +211,19 @@ func (c *conn) appendInfo(b []byte, now time.Time) []byte {
 
 func wholeSeconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
 
-// flagLetters are Redis's letters for what a connection is doing.
-func (c *conn) flagLetters() string {
+// flagLetters are Redis's letters for what a connection is doing; tracked are those of CLIENT TRACKING.
+func (c *conn) flagLetters(tracked string) string {
 	var b []byte
 	sh := &c.shared
 	for _, f := range []struct {
-		set    bool
-		letter byte
+		set     bool
+		letters string
 	}{
-		{c.subscriber(), 'P'}, {sh.multi.Load() >= 0, 'x'}, {sh.blocked.Load(), 'b'}, {sh.closing.Load(), 'c'},
-		{sh.noEvict.Load(), 'e'}, {sh.noTouch.Load(), 'T'},
+		{c.subscriber(), "P"}, {sh.multi.Load() >= 0, "x"}, {sh.blocked.Load(), "b"}, {true, tracked}, {sh.closing.Load(), "c"},
+		{sh.noEvict.Load(), "e"}, {sh.noTouch.Load(), "T"},
 	} {
 		if f.set {
-			b = append(b, f.letter)
+			b = append(b, f.letters...)
 		}
 	}
 	if len(b) == 0 {

@@ -20,8 +20,8 @@ func (c *conn) blocks(spec *command.Spec, args [][]byte) bool {
 // waits in the log (fsm, waiting.go); what is done here is to see when its time is over or its client gone. A proposal
 // always ends, so nothing but its end is waited for then.
 func (c *conn) block(spec *command.Spec, args [][]byte) {
-	c.flush()
-	if !c.srv.pauses.waitWrites(c.ctx) {
+	c.beforeWaiting()
+	if c.quit || !c.srv.pauses.waitWrites(c.ctx) {
 		c.quit = true
 		return
 	}
@@ -59,7 +59,10 @@ func (c *conn) awaitProposal(millis int64) {
 			how, c.quit = command.UnblockGone, true
 		case <-look.C:
 			if how = c.unblocking(); how == 0 {
-				continue
+				if c.sendAside(); !c.quit {
+					continue
+				}
+				how = command.UnblockGone
 			}
 		}
 		c.srv.backend.Unblock(c.prop, how)
@@ -87,8 +90,8 @@ const errUnblockedByRole = "UNBLOCKED force unblock from blocking operation, ins
 // blockRead executes a read that may have to wait for somebody's write. It takes nothing, so it waits on this node alone:
 // whenever one of its keys has changed it is tried again.
 func (c *conn) blockRead(spec *command.Spec, args [][]byte) {
-	c.flush()
-	if !c.srv.pauses.waitAll(c.ctx) {
+	c.beforeWaiting()
+	if c.quit || !c.srv.pauses.waitAll(c.ctx) {
 		c.quit = true
 		return
 	}
@@ -150,7 +153,9 @@ func (c *conn) awaitChange(changed <-chan struct{}, over <-chan time.Time) bool 
 				return false
 			}
 			if how = c.unblocking(); how == 0 {
-				continue
+				if c.sendAside(); !c.quit {
+					continue
+				}
 			}
 		}
 		if how == command.UnblockError {

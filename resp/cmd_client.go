@@ -107,7 +107,9 @@ var clientHelp = []string{
 	"SETNAME <name>",
 	"    Names this connection.",
 	"TRACKING (ON|OFF) [<option> ...]",
-	"    Switches invalidation messages; ON is not supported yet.",
+	"    Switches invalidation messages. The options are REDIRECT <id>, another connection that gets",
+	"    them; BCAST, for all keys that begin with a PREFIX <prefix>, or for all; OPTIN and OPTOUT, where",
+	"    CACHING decides; and NOLOOP, which leaves out what the connection changes itself.",
 	"TRACKINGINFO",
 	"    How this connection is tracked.",
 	"UNBLOCK <id> [TIMEOUT|ERROR]",
@@ -275,46 +277,3 @@ func clientUnblock(c *conn, args [][]byte) {
 	}
 	c.w.Int(0)
 }
-
-// Nothing is tracked yet. The answers are those of a connection that has not asked for it.
-
-const errTracking = "ERR CLIENT TRACKING ON is not supported yet"
-
-func clientTracking(c *conn, args [][]byte) {
-	on, ok := c.onOff(args[2])
-	if !ok {
-		return
-	}
-	for i := 3; i < len(args); i++ {
-		switch a := args[i]; {
-		case word(a, "bcast"), word(a, "optin"), word(a, "optout"), word(a, "noloop"):
-		case (word(a, "redirect") || word(a, "prefix")) && i+1 < len(args):
-			i++
-		default:
-			c.w.Error(command.ErrSyntax)
-			return
-		}
-	}
-	if on {
-		c.w.Error(errTracking)
-		return
-	}
-	c.w.Simple("OK")
-}
-
-func clientTrackingInfo(c *conn, _ [][]byte) {
-	c.w.Map(3)
-	c.w.BulkString("flags")
-	c.w.Set(1)
-	c.w.BulkString("off")
-	c.w.BulkString("redirect")
-	c.w.Int(-1)
-	c.w.BulkString("prefixes")
-	c.w.Array(0)
-}
-
-func clientCaching(c *conn, _ [][]byte) {
-	c.w.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled")
-}
-
-func clientGetRedir(c *conn, _ [][]byte) { c.w.Int(-1) }

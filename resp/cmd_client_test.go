@@ -254,9 +254,3 @@ func TestClientUnblock(t *testing.T) {
 	expect(t, admin, "1", "CLIENT", "KILL", "ID", id)
 	eventually(t, "the connection ends", func() bool { _, err := c.Receive(); return err != nil })
 }
-
-func TestClientTracking(t *testing.T) {
-	c := resptest.Start(t).Dial(t)
-	expect(t, c, "-ERR CLIENT TRACKING ON is not supported yet", "CLIENT", "TRACKING", "on", "redirect", "5", "bcast", "prefix", "a")
-	expect(t, c, "-1", "CLIENT", "GETREDIR")
-}

@@ -95,6 +95,7 @@ func quit(c *conn, _ [][]byte) {
 func reset(c *conn, _ [][]byte) {
 	skipped := c.reply == replySkip
 	c.unsubscribeAll()
+	c.endTracking()
 	c.takePushes(everything)
 	c.resetSession()
 	if skipped {

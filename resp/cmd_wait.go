@@ -12,7 +12,7 @@ const (
 	unblockError   = 2 // end with an error
 )
 
-// waitSlice is how often a WAIT looks whether something other than its replicas ends it.
+// waitSlice is how often what waits looks whether something else ends it, or is to be sent meanwhile.
 const waitSlice = 100 * time.Millisecond
 
 func wait(c *conn, args [][]byte) {
@@ -79,6 +79,9 @@ func (c *conn) waitReplicas(want int, patience time.Duration) (got int, errText 
 			return got, ""
 		case forever && peerGone(c.nc):
 			c.quit = true
+			return got, ""
+		}
+		if c.sendAside(); c.quit {
 			return got, ""
 		}
 	}

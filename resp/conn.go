@@ -34,7 +34,8 @@ type conn struct {
 	bulkMax, queryMax int64 // the limits that rd has, in bytes
 
 	session
-	subs subscriptions
+	subs     subscriptions
+	tracking *tracking // CLIENT TRACKING; nil: off
 	// inbox holds what others publish for it; any goroutine may fill it.
 	inbox     inbox
 	lastIndex uint64 // log index of the connection's last write, for WAIT
@@ -73,6 +74,7 @@ type shared struct {
 	queuedBytes               atomic.Int64
 	writerBytes, writerPeak   atomic.Int64
 	subscribed                [topicKinds]atomic.Int64
+	gone                      atomic.Bool // it has ended
 	closing                   atomic.Bool // closed once what was read is answered
 	closingReads              atomic.Bool // leadership was lost: reads would be a deposed leader's
 	reading                   atomic.Bool // the goroutine waits for the client
@@ -177,8 +179,13 @@ func (c *conn) finished() bool {
 	return c.shared.closing.Load() && !c.rd.Buffered() && !c.inbox.waiting.Load()
 }
 
+// over: nobody finds the connection any more. Any goroutine may ask.
+func (c *conn) over() bool { return c.shared.killed.Load() || c.shared.gone.Load() }
+
 func (c *conn) release() {
+	c.shared.gone.Store(true)
 	c.unsubscribeAll()
+	c.endTracking()
 	c.inbox.close()
 	c.cancel()
 	c.linger()

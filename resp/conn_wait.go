@@ -21,6 +21,9 @@ func (c *conn) next() ([][]byte, error) {
 		}
 		args, err := c.rd.Next()
 		c.shared.reading.Store(false)
+		if err == nil && !c.sendPushes() { // what came while it waited was told before the command was sent
+			return nil, errClosing
+		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return args, err
 		}

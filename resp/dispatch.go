@@ -27,7 +27,7 @@ func (c *conn) dispatch(args [][]byte) bool {
 	}
 	if text := c.refuse(spec, args); text != "" {
 		c.reject(spec, text)
-		return c.afterCommand()
+		return c.afterCommand(spec)
 	}
 	c.shared.lastCmd.Store(spec)
 	switch {
@@ -48,13 +48,16 @@ func (c *conn) dispatch(args [][]byte) bool {
 		c.gatherRead(spec, args)
 	default:
 		c.flush()
+		if spec.Name == "wait" {
+			c.beforeWaiting()
+		}
 		if heldAsWrite[spec.Name] && !c.srv.pauses.waitWrites(c.ctx) {
 			c.quit = true
 			break
 		}
 		c.execute(spec, args, now)
 	}
-	return c.afterCommand()
+	return c.afterCommand(spec)
 }
 
 // logged reports whether a command goes through the log from here: a write always, which a follower refuses, and on the
@@ -63,7 +66,8 @@ func (c *conn) logged(spec *command.Spec) bool {
 	return spec.Is(command.Write) || spec.MayLog() && c.srv.backend.Leading()
 }
 
-func (c *conn) afterCommand() bool {
+func (c *conn) afterCommand(spec *command.Spec) bool {
+	c.endCaching(spec)
 	if c.reply != replyOn {
 		c.flush() // drops what was answered, by the mode
 		if c.reply == replySkip {
@@ -382,6 +386,9 @@ func (c *conn) readOptions(strict bool) command.ReadOptions {
 	o := command.ReadOptions{Clock: c.srv.now().UnixMilli(), Strict: strict, NoTouch: c.shared.noTouch.Load(), Seed: randomUint64()}
 	if strict {
 		o.Clock = c.srv.backend.LogTime()
+	}
+	if c.remembers() {
+		o.OnRead = c.tracking.onRead
 	}
 	return o
 }

@@ -107,7 +107,7 @@ func infoClients(s *Server, t *infoText) {
 	t.field("client_recent_max_input_buffer", queryMax)
 	t.field("client_recent_max_output_buffer", replyMax)
 	t.field("blocked_clients", blocked+int(s.pauses.held.Load()))
-	t.zeros("tracking_clients")
+	t.field("tracking_clients", s.tracker.figures().clients)
 	t.field("clients_in_timeout_table", timed)
 }
 

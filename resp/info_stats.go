@@ -61,7 +61,7 @@ func infoStats(s *Server, t *infoText) {
 	t.field("instantaneous_output_kbps", kbps(out))
 	t.field("rejected_connections", st.rejected.Load())
 	t.field("expired_keys", keys.Expired)
-	// Nothing is evicted, forked, migrated or tracked here.
+	// Nothing is evicted, forked or migrated here.
 	t.zeros("evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
 	t.field("keyspace_hits", keys.Hits)
 	t.field("keyspace_misses", keys.Misses)
@@ -70,8 +70,12 @@ func infoStats(s *Server, t *infoText) {
 	t.field("pubsubshard_channels", s.hub.len(ofShards))
 	t.zeros("latest_fork_usec", "total_forks",
 		"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
-		"active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
-		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies")
+		"active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time")
+	tracked := s.tracker.figures()
+	t.field("tracking_total_keys", tracked.keys)
+	t.field("tracking_total_items", tracked.items)
+	t.field("tracking_total_prefixes", tracked.prefixes)
+	t.zeros("unexpected_error_replies")
 	t.field("total_error_replies", st.errors.Load())
 	t.zeros("dump_payload_sanitizations")
 	t.field("total_reads_processed", st.reads.Load())

@@ -228,8 +228,10 @@ func (l *eventLoop) turn(c *conn) {
 	c.in.toEnd = c.ev.hungUp
 	c.ev.mu.Unlock()
 	c.in.drained = false
-	if c.takePushes(loopSendMax); c.w.Len() > 0 && !l.sendNow(c) {
-		return
+	for c.inbox.waiting.Load() {
+		if c.takePushes(loopSendMax); c.w.Len() > 0 && !l.sendNow(c) {
+			return
+		}
 	}
 	c.followLimits()
 	c.ev.since, c.ev.mark = time.Now(), c.w.Len()
@@ -247,6 +249,9 @@ func (l *eventLoop) turn(c *conn) {
 				return false
 			})
 			return
+		case c.inbox.waiting.Load(): // that was told before the command was sent
+			l.lend(c, func() bool { return c.sendPushes() && c.work(args) })
+			return
 		case !c.gatherNow(args):
 			l.lend(c, func() bool { return c.work(args) })
 			return
@@ -261,7 +266,7 @@ func (l *eventLoop) turn(c *conn) {
 // gatherNow is dispatch for what an event loop does itself. False: nothing was done, it is dispatch's.
 func (c *conn) gatherNow(args [][]byte) bool {
 	spec := c.srv.table.Lookup(args)
-	if spec == nil || c.inMulti || c.reply != replyOn || c.srv.pauses.active.Load() || c.refuse(spec, args) != "" {
+	if spec == nil || c.inMulti || c.caching || c.reply != replyOn || c.srv.pauses.active.Load() || c.refuse(spec, args) != "" {
 		return false
 	}
 	switch {

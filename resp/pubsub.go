@@ -27,6 +27,10 @@ const (
 type hub struct {
 	srv *Server
 
+	// listening is held while the state machine is asked to tell. told is what it has been asked for.
+	listening sync.Mutex
+	told      command.EventClass
+
 	mu     sync.RWMutex
 	topics [topicKinds]map[string]map[*conn]struct{} // by name, none of them empty
 	// keyspace and keyevent are K and E of notify-keyspace-events.
@@ -55,8 +59,11 @@ var eventLetters = map[rune]command.EventClass{
 		command.EventZset | command.EventExpired | command.EventEvicted | command.EventStream,
 }
 
-// listen has the state machine tell of messages, and of the keyspace events that notify-keyspace-events names.
+// listen has the state machine tell of messages, of the keyspace events that notify-keyspace-events names, and of changes as
+// long as somebody tracks.
 func (h *hub) listen() {
+	h.listening.Lock()
+	defer h.listening.Unlock()
 	setting := h.srv.cfg.EventLetters()
 	var classes command.EventClass
 	for _, letter := range setting {
@@ -68,18 +75,29 @@ func (h *hub) listen() {
 		classes = 0
 	}
 	h.mu.Unlock() // before the machine is locked: it calls tell while it is
-	h.srv.backend.OnEvents(classes|command.EventMessages, h.tell)
+	classes |= command.EventMessages
+	if h.srv.tracker.some.Load() {
+		classes |= command.EventTracking
+	}
+	if classes != h.told {
+		h.told = classes
+		h.srv.backend.OnEvents(classes, h.tell)
+	}
 }
 
 // tell passes on what has happened: see fsm.Machine.OnEvents. A node that is still catching up with its cluster tells
-// nobody: that has happened before its clients have come.
+// nobody of messages and keyspace events: they are from before its clients have come.
 func (h *hub) tell(_ uint64, happened []command.Event) {
 	loading := h.srv.backend.Loading()
-	d := delivery{limit: h.srv.cfg.OutputLimit(config.PubSubClient)}
+	d := h.delivery()
+	tracked := false
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for i := range happened {
 		switch e := &happened[i]; {
+		case e.Class&command.EventTracking != 0:
+			tracked = true
+			h.srv.tracker.tell(&d, e)
 		case loading:
 			if e.Class&command.EventMessages != 0 {
 				h.receivers = 0
@@ -91,6 +109,9 @@ func (h *hub) tell(_ uint64, happened []command.Event) {
 		default:
 			h.notify(&d, e)
 		}
+	}
+	if tracked {
+		h.srv.tracker.broadcast(&d)
 	}
 }
 
@@ -125,13 +146,17 @@ type delivery struct {
 }
 
 func (d *delivery) send(to map[*conn]struct{}, p push) (receivers int) {
-	if len(to) > 0 && d.now.IsZero() {
-		d.now = time.Now()
-	}
 	for c := range to {
-		c.receive(p, d.limit, d.now)
+		d.one(c, p)
 	}
 	return len(to)
+}
+
+func (d *delivery) one(to *conn, p push) {
+	if d.now.IsZero() {
+		d.now = time.Now()
+	}
+	to.receive(p, d.limit, d.now)
 }
 
 // count is how many clients would get a message now.

@@ -52,15 +52,15 @@ type target struct{ s *resptest.Server }
 func (t target) Open() (script.Conn, error) { return respclient.Dial(t.s.Addr) }
 func (target) Wait(d time.Duration)         { time.Sleep(d) }
 
-// TestPubSubScript runs the script that package integration holds to redis-server.
-func TestPubSubScript(t *testing.T) {
+// TestPushScripts runs the scripts with pushes that package integration holds to redis-server.
+func TestPushScripts(t *testing.T) {
 	scripts, err := script.Load("../fsm/testdata/script")
 	if err != nil {
 		t.Fatal(err)
 	}
 	bothWays(t, func(t *testing.T, s *resptest.Server) {
 		for _, sc := range scripts {
-			if sc.Name != "server_pubsub.txt" {
+			if !slices.Contains([]string{"server_pubsub.txt", "server_tracking.txt"}, sc.Name) {
 				continue
 			}
 			res, err := sc.Run(target{s})

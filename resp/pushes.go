@@ -9,11 +9,13 @@ import (
 	"github.com/redoubtdb/redoubt/internal/config"
 )
 
-// push is a message on its way to one subscriber. Its strings are shared by all of them.
+// push is a message on its way to one subscriber, an invalidation to one that tracks, or a line to one that monitors. Its
+// strings are shared by all of them.
 type push struct {
-	kind          string // "message", "pmessage" or "smessage"
+	kind          string // "message", "pmessage" or "smessage"; the others have none
 	pattern       string // of a pmessage
-	channel, text string
+	channel, text string // of a line text alone
+	invalid       *invalidation
 }
 
 // everything is the goal of taking all.
@@ -22,11 +24,19 @@ const everything = math.MaxInt
 const pushOverheadBytes = 64 // what a push takes beside its strings
 
 func (p *push) bytes() int64 {
-	return int64(len(p.pattern)+len(p.channel)+len(p.text)) + pushOverheadBytes
+	n := int64(len(p.pattern)+len(p.channel)+len(p.text)) + pushOverheadBytes
+	if p.invalid != nil {
+		n += p.invalid.bytes
+	}
+	return n
 }
 
-// writeTo writes a push in the protocol that the connection speaks by now.
-func (p *push) writeTo(w *Writer) {
+// writeTo writes a push in the protocol that the connection speaks by now. listens: it has subscriptions.
+func (p *push) writeTo(w *Writer, listens bool) {
+	if p.invalid != nil {
+		p.invalid.writeTo(w, listens)
+		return
+	}
 	n := 3
 	if p.pattern != "" {
 		n = 4
@@ -101,8 +111,8 @@ func (in *inbox) expired(limit config.OutputLimit, now time.Time) bool {
 	return true
 }
 
-// take moves pushes into a Writer until that holds goal bytes.
-func (in *inbox) take(w *Writer, goal int) {
+// take moves pushes into a Writer until that holds goal bytes. listens: the connection has subscriptions.
+func (in *inbox) take(w *Writer, goal int, listens bool) {
 	if !in.waiting.Load() {
 		return
 	}
@@ -110,7 +120,7 @@ func (in *inbox) take(w *Writer, goal int) {
 	defer in.mu.Unlock()
 	for ; in.head < len(in.queue) && w.Len() < goal; in.head++ {
 		p := &in.queue[in.head]
-		p.writeTo(w)
+		p.writeTo(w, listens)
 		in.bytes -= p.bytes()
 		*p = push{}
 	}
@@ -162,13 +172,13 @@ func (c *conn) receive(p push, limit config.OutputLimit, now time.Time) {
 // cutOff ends the connection of a client that does not take its pushes.
 func (c *conn) cutOff() {
 	c.srv.stats.outputLimit.Add(1)
-	c.srv.log.Warn("a subscriber's messages passed client-output-buffer-limit; it is closed", "client", c.nc.RemoteAddr())
+	c.srv.log.Warn("what was queued for a client passed client-output-buffer-limit; it is closed", "client", c.nc.RemoteAddr())
 	c.shared.killed.Store(true)
 	c.kill()
 }
 
 // takePushes writes what is queued behind the replies that are there. What would make more than goal bytes waits.
-func (c *conn) takePushes(goal int) { c.inbox.take(c.w, goal) }
+func (c *conn) takePushes(goal int) { c.inbox.take(c.w, goal, c.subs.total() > 0) }
 
 // sendPushes sends all that is queued. It is false when the connection is over.
 func (c *conn) sendPushes() bool {
@@ -179,6 +189,27 @@ func (c *conn) sendPushes() bool {
 		}
 	}
 	return true
+}
+
+// beforeWaiting sends what is answered, before a command that may wait long.
+func (c *conn) beforeWaiting() {
+	if !c.answer() {
+		c.quit = true
+	}
+}
+
+// sendAside sends what is queued while a command waits, whose reply may be written to c.w at any moment. There is nothing
+// else in c.w: see beforeWaiting.
+func (c *conn) sendAside() {
+	for c.inbox.waiting.Load() && !c.quit {
+		w := NewWriter()
+		w.SetProtocol(int(c.shared.proto.Load()))
+		c.inbox.take(w, pipelineBytesGoal, c.subs.total() > 0)
+		_, err := c.nc.Write(w.Bytes())
+		c.quit = err != nil
+		c.srv.stats.bytesOut.Add(int64(w.Len()))
+		c.srv.stats.writes.Add(1)
+	}
 }
 
 // closeSlow cuts off the subscribers whose queues have been long for too long.

@@ -68,6 +68,7 @@ type Server struct {
 	samples sampler
 	latency latencyMonitor
 	hub     *hub
+	tracker *tracker
 	// saving: a snapshot asked for by BGSAVE, SAVE or BGREWRITEAOF is being taken. saveFailed: the last one was not.
 	saving, saveFailed atomic.Bool
 }
@@ -76,7 +77,7 @@ type Server struct {
 type liveSettings struct {
 	timeout, maxclients, bulkMax, queryMax  config.Live
 	minReplicas, minReplicasLag, slowerThan config.Live
-	serveStale, latencyMin                  config.Live
+	serveStale, latencyMin, trackedKeys     config.Live
 }
 
 // NewServer returns a server that does not listen yet.
@@ -95,12 +96,13 @@ func NewServer(o Options) *Server {
 	}
 	s.started = s.now()
 	s.hub = newHub(s)
+	s.tracker = newTracker(s)
 	s.live = liveSettings{
 		timeout: s.cfg.Live("timeout"), maxclients: s.cfg.Live("maxclients"),
 		bulkMax: s.cfg.Live("proto-max-bulk-len"), queryMax: s.cfg.Live("client-query-buffer-limit"),
 		minReplicas: s.cfg.Live("min-replicas-to-write"), minReplicasLag: s.cfg.Live("min-replicas-max-lag"),
 		slowerThan: s.cfg.Live("slowlog-log-slower-than"), serveStale: s.cfg.Live("replica-serve-stale-data"),
-		latencyMin: s.cfg.Live("latency-monitor-threshold"),
+		latencyMin: s.cfg.Live("latency-monitor-threshold"), trackedKeys: s.cfg.Live(tableKeysSetting),
 	}
 	return s
 }
@@ -200,6 +202,10 @@ func (s *Server) Serve() {
 	s.hub.listen()
 	s.cfg.OnChange(eventsSetting, func(_, _ string) error {
 		s.hub.listen()
+		return nil
+	})
+	s.cfg.OnChange(tableKeysSetting, func(_, _ string) error {
+		s.tracker.shrink()
 		return nil
 	})
 	for _, l := range s.listeners {

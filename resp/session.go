@@ -22,6 +22,9 @@ type session struct {
 	executing bool
 	// relaying: what is gathered in the proposal is for the leader, elsewhere.
 	relaying bool
+	// caching: CLIENT CACHING speaks of the command or transaction that follows. cachesAll: of the one under way, it may speak
+	// within it.
+	caching, cachesAll bool
 	// quit: the connection ends after the replies are sent.
 	quit bool
 }

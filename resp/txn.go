@@ -146,6 +146,8 @@ func exec(c *conn, _ [][]byte) {
 	if t.writes || slices.ContainsFunc(queue, func(q queuedCall) bool { return heldAsWrite[q.spec.Name] }) {
 		wait = c.srv.pauses.waitWrites
 	}
+	c.cachesAll = t.tracks
+	defer func() { c.cachesAll = false }()
 	switch {
 	case !wait(c.ctx):
 		c.quit = true // killed: not executed any more
@@ -164,6 +166,8 @@ type txn struct {
 	writes bool
 	// protocols are those that locals change to, 0 for most; nil: none changes it.
 	protocols []int
+	// tracks: what is tracked changes within it.
+	tracks bool
 }
 
 // plan follows the databases that SELECT chooses on the way, and the protocols that HELLO does: the replies of the state
@@ -181,6 +185,8 @@ func (c *conn) plan(queue []queuedCall) txn {
 				}
 			case "hello":
 				t.switchTo(c.helloProtocol(q.args))
+			case "client|caching", "client|tracking":
+				t.tracks = true
 			}
 			continue
 		}

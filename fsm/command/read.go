@@ -11,4 +11,7 @@ type ReadOptions struct {
 	NoTouch bool
 	// Seed is for commands that choose at random.
 	Seed uint64
+	// OnRead, if it is set, is called with each read command before it is executed, while nothing of the state can change. It
+	// must not block, and must not ask the machine for anything.
+	OnRead func(c *Call)
 }
