@@ -30,6 +30,10 @@ var containers = []container{
 		Name: "xinfo", Arity: -2, Group: "stream", Since: "5.0.0",
 		Summary: "Tells about streams.", Complexity: "Depends on the subcommand.",
 	}, xinfoCommands},
+	{command.Spec{
+		Name: "script", Arity: -2, Group: "scripting", Since: "2.6.0",
+		Summary: "Manages the scripts that are loaded.", Complexity: "Depends on the subcommand.",
+	}, scriptSubcommands},
 }
 
 var objectCommands = []cmd{

@@ -41,6 +41,8 @@ type Machine struct {
 	// clients are this node's that wait; see waiting.go.
 	clients Waiting
 	watches keyWatches
+	// compiler keeps compiled scripts; not under mu.
+	compiler compiler
 }
 
 // state is what the log decides: everything that a snapshot must carry.
@@ -53,6 +55,7 @@ type state struct {
 	born    []uint64
 	cluster clusterState
 	waiting waiting
+	scripts scriptCache
 }
 
 // bornBuckets trades memory (8 bytes each) for chance: a WATCH of an absent key is disturbed by another key's creation

@@ -76,6 +76,8 @@ func (l *loader) load() (state, error) {
 			err = l.keysRecord(payload)
 		case recordWait:
 			err = l.waiting(payload)
+		case recordScripts:
+			err = l.scripts(payload)
 		case recordEnd:
 			return l.s, l.end(payload)
 		default:

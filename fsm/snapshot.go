@@ -27,22 +27,24 @@ import (
 //	     4, waiting:  last waiter uvarint  { id uvarint  db uvarint  keys  args }*, both as count uvarint and strings;
 //	               left out where nobody has ever waited
 //	     5, part:  the beginning of the payload of the next record that is none, or a piece of it, which is too long for one
+//	     6, scripts:  { source }*, as strings, in the order of loading; left out where none is loaded
 //	     255, end: number of keys u64; nothing follows it
 //
-// Version 1 knew no values with holes, version 2 neither collections nor waiters; both are read all the same.
+// Version 1 knew no values with holes, version 2 neither collections nor waiters, version 3 no scripts; all are read still.
 //
 // The bytes are a function of the state: replicas at one index write the same snapshot. docs/FORMATS.md repeats this.
 const (
 	snapshotMagic      = "REDOUBT\x00"
-	snapshotVersion    = 3
+	snapshotVersion    = 4
 	snapshotVersionMin = 1 // the oldest that is read
 
-	recordMeta = 1
-	recordBorn = 2
-	recordKeys = 3
-	recordWait = 4
-	recordPart = 5
-	recordEnd  = 255
+	recordMeta    = 1
+	recordBorn    = 2
+	recordKeys    = 3
+	recordWait    = 4
+	recordPart    = 5
+	recordScripts = 6
+	recordEnd     = 255
 
 	// recordBytesGoal is when a record of keys is closed. One key more than fits makes a longer record.
 	recordBytesGoal = 64 << 10
@@ -75,6 +77,8 @@ type Snapshot struct {
 	born []uint64
 	last uint64 // waiter
 	wait *btree.Map[uint64, *waiter]
+	// scripts are those of the cache, in the order of loading.
+	scripts []*cachedScript
 }
 
 // Snapshot takes a picture. It holds the lock for microseconds, whatever the size of the data.
@@ -92,6 +96,7 @@ func (m *Machine) Snapshot() *Snapshot {
 		born: slices.Clone(m.born),
 		dbs:  make([]*keyspace, len(m.dbs)),
 		last: m.waiting.last, wait: m.waiting.waiters.Copy(),
+		scripts: m.scripts.order,
 	}
 	for i, ks := range m.dbs {
 		s.dbs[i] = ks.snapshot()
@@ -142,6 +147,9 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	}
 	if s.last != 0 {
 		rw.record(recordWait, s.appendWaiting(nil))
+	}
+	if len(s.scripts) > 0 {
+		rw.record(recordScripts, appendScripts(nil, s.scripts))
 	}
 	rw.record(recordEnd, binary.LittleEndian.AppendUint64(nil, uint64(s.Keys())))
 	if rw.err == nil {

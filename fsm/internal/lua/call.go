@@ -136,6 +136,15 @@ func (c *Call) OptString(i int, def string) string {
 // Call calls a function. The results are valid until the next call.
 func (c *Call) Call(f Value, args ...Value) []Value { return c.t.call(f, args...) }
 
+// Try is Call that catches what the function throws, unless a limit was reached.
+func (c *Call) Try(f Value, args ...Value) ([]Value, *Error) { return c.t.try(f, args) }
+
+// Args returns all arguments. They are valid until the next call.
+func (c *Call) Args() []Value { return c.args }
+
+// Where is the place of the innermost Lua function, as error texts begin with it.
+func (c *Call) Where() string { return c.t.where() }
+
 // enter counts a Go function that calls back; the one who called it counts it out.
 func (st *State) enter(t *Coroutine) {
 	if st.depth++; st.depth > depthMax {

@@ -106,10 +106,5 @@ func Compile(source, chunk string) (p *Proto, err error) {
 		return nil, &Error{Value: String(fmt.Sprintf("%s: source of more than %d bytes", chunk, SourceBytesMax))}
 	}
 	ps := &parser{lexer: lexer{src: source, line: 1, chunk: chunk}}
-	if len(source) > 0 && source[0] == '#' { // as in a file that the shell runs
-		for ps.pos < len(source) && source[ps.pos] != '\n' {
-			ps.pos++
-		}
-	}
 	return generate(ps.chunk(), chunk), nil
 }

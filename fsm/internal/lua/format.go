@@ -92,6 +92,9 @@ func formatOne(c *Call, spec string, verb byte, arg int) string {
 	return ""
 }
 
+// Integer is what becomes of a number where an integer is needed.
+func Integer(n float64) int64 { return wholeNumber(n) }
+
 // wholeNumber converts as a processor does: what does not fit is the least integer.
 func wholeNumber(n float64) int64 {
 	if n != n || n >= 1<<63 || n < -1<<63 {

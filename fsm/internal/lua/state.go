@@ -204,23 +204,31 @@ func (st *State) fatal(text string) {
 	panic(t)
 }
 
-// Run calls the function that a source is, without arguments. It returns its results.
-func (st *State) Run(p *Proto) ([]Value, *Error) {
-	return st.Call(FunctionValue(&Function{proto: p}))
-}
-
-// Call calls a function of this run from outside.
-func (st *State) Call(f Value, args ...Value) (rets []Value, err *Error) {
+// Guard runs what belongs to the run but to no program, as the reading of its results. It catches what is thrown.
+func (st *State) Guard(f func()) (err *Error) {
 	defer func() {
 		if r := recover(); r != nil {
 			t, ok := r.(*thrown)
 			if !ok {
 				panic(r)
 			}
-			rets, err = nil, &t.Error
+			err = &t.Error
 		}
 	}()
+	f()
+	return nil
+}
+
+// Load makes the function that a source is.
+func (st *State) Load(p *Proto) Value { return FunctionValue(&Function{proto: p}) }
+
+// Run calls the function that a source is, without arguments. It returns its results.
+func (st *State) Run(p *Proto) ([]Value, *Error) { return st.Call(st.Load(p)) }
+
+// Call calls a function of this run from outside.
+func (st *State) Call(f Value, args ...Value) (rets []Value, err *Error) {
 	st.cur, st.depth = st.main, 0
-	st.main.frames, st.main.limit = st.main.frames[:0], 0
-	return slices.Clone(st.main.call(f, args...)), nil
+	st.main.frames, st.main.limit, st.main.host = st.main.frames[:0], 0, false
+	err = st.Guard(func() { rets = slices.Clone(st.main.call(f, args...)) })
+	return rets, err
 }
