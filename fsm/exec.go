@@ -30,7 +30,7 @@ var groups = [][]cmd{
 	geoCommands,
 	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands,
 	publishCommands,
-	scriptCommands,
+	scriptCommands, fcallCommands,
 }
 
 var (
