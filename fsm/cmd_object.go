@@ -34,6 +34,10 @@ var containers = []container{
 		Name: "script", Arity: -2, Group: "scripting", Since: "2.6.0",
 		Summary: "Manages the scripts that are loaded.", Complexity: "Depends on the subcommand.",
 	}, scriptSubcommands},
+	{command.Spec{
+		Name: "function", Arity: -2, Group: "scripting", Since: "7.0.0",
+		Summary: "Manages the libraries of functions.", Complexity: "Depends on the subcommand.",
+	}, functionSubcommands},
 }
 
 var objectCommands = []cmd{

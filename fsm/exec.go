@@ -30,7 +30,7 @@ var groups = [][]cmd{
 	geoCommands,
 	streamCommands, streamReadCommands, streamPendingCommands, streamClaimCommands, streamDeleteCommands,
 	publishCommands,
-	scriptCommands,
+	scriptCommands, fcallCommands,
 }
 
 var (

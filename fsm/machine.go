@@ -52,10 +52,11 @@ type state struct {
 	seq   uint64 // modification counter: the source of key versions
 	dbs   []*keyspace
 	// born[h] is the seq at which a key whose name falls into bucket h was last created; see command.Watch.
-	born    []uint64
-	cluster clusterState
-	waiting waiting
-	scripts scriptCache
+	born      []uint64
+	cluster   clusterState
+	waiting   waiting
+	scripts   scriptCache
+	functions functions
 }
 
 // bornBuckets trades memory (8 bytes each) for chance: a WATCH of an absent key is disturbed by another key's creation

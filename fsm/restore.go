@@ -80,6 +80,8 @@ func (l *loader) load() (state, error) {
 			err = l.waiting(payload)
 		case recordScripts:
 			err = l.scripts(payload)
+		case recordFunctions:
+			err = l.functions(payload)
 		case recordEnd:
 			return l.s, l.end(payload)
 		default:

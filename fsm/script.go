@@ -36,8 +36,9 @@ type scriptRun struct {
 	tx       *Tx
 	name     string // for error texts: the script's SHA-1, or the function's name
 	readOnly bool
-	resp3    bool // replies come as of RESP3
-	counts   bool // this node's client waits: what is looked up counts as hit or miss
+	resp3    bool         // replies come as of RESP3
+	library  *libraryLoad // while a library is loaded
+	counts   bool         // this node's client waits: what is looked up counts as hit or miss
 }
 
 func runOf(c *lua.Call) *scriptRun { return c.State().Host.(*scriptRun) }

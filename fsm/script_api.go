@@ -13,26 +13,29 @@ const (
 	scriptRedisVersionNum = 0x0007000f
 )
 
-// evalLibrary is what EVAL's scripts have, functionLibrary what functions have, loadLibrary what a library has while it is
-// loaded.
+// evalLibrary is what EVAL's scripts have, functionLibrary what functions have.
 var (
-	evalLibrary     = newScriptLibrary("KEYS", "ARGV")
-	functionLibrary = newScriptLibrary()
+	evalLibrary     = newScriptLibrary(evalTable(), "KEYS", "ARGV")
+	functionLibrary = newScriptLibrary(redisTable())
 )
 
-func newScriptLibrary(globals ...string) *lua.Library {
+func newScriptLibrary(redis *lua.Table, globals ...string) *lua.Library {
 	l := lua.NewLibrary()
 	lualib.Open(l)
-	l.Set("redis", lua.TableValue(redisTable()))
+	l.Set("redis", lua.TableValue(redis))
 	l.Set("pcall", lua.FunctionValue(lua.NewBuiltin("_G.pcall", scriptPcall)))
 	for _, g := range globals {
 		l.Set(g, lua.Bool(false)) // each run puts its own in its place
 	}
+	l.SetMeta(globalsMeta())
+	return l
+}
+
+func globalsMeta() *lua.Table {
 	meta := &lua.Table{}
 	meta.SetStr("__index", lua.FunctionValue(lua.NewBuiltin("_G.__index", noGlobal)))
 	meta.SetReadonly()
-	l.SetMeta(meta)
-	return l
+	return meta
 }
 
 // noGlobal is called for a global that is not there.
@@ -65,15 +68,25 @@ func scriptPcall(c *lua.Call) {
 	c.Push(lua.Bool(false), v)
 }
 
+// evalTable is the redis table of EVAL, with what functions were never given.
+func evalTable() *lua.Table {
+	t := redisTable()
+	for name, f := range map[string]func(c *lua.Call){
+		"replicate_commands": func(c *lua.Call) { c.Push(lua.Bool(true)) },
+		"breakpoint":         func(c *lua.Call) { c.Push(lua.Bool(false)) },
+		"debug":              func(*lua.Call) {},
+	} {
+		t.SetStr(name, lua.FunctionValue(lua.NewBuiltin("redis."+name, f)))
+	}
+	return t
+}
+
 func redisTable() *lua.Table {
 	t := lua.Funcs("redis", map[string]func(c *lua.Call){
 		"call": redisCall, "pcall": redisPcall,
 		"error_reply": redisErrorReply, "status_reply": redisStatusReply,
 		"sha1hex": redisSha1hex, "log": redisLog, "setresp": redisSetresp, "set_repl": redisSetRepl,
-		"replicate_commands": func(c *lua.Call) { c.Push(lua.Bool(true)) },
-		"breakpoint":         func(c *lua.Call) { c.Push(lua.Bool(false)) },
-		"debug":              func(*lua.Call) {},
-		"acl_check_cmd":      redisACLCheck,
+		"acl_check_cmd": redisACLCheck,
 	})
 	setConstants(t)
 	for name, n := range map[string]int{

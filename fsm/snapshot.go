@@ -28,9 +28,11 @@ import (
 //	               left out where nobody has ever waited
 //	     5, part:  the beginning of the payload of the next record that is none, or a piece of it, which is too long for one
 //	     6, scripts:  { source }*, as strings, in the order of loading; left out where none is loaded
+//	     7, functions:  { name  source  functions u16  { name  flags u8  described u8  description }* }*, names, sources and
+//	               descriptions as strings, in the order of loading; left out where there is no library
 //	     255, end: number of keys u64; nothing follows it
 //
-// Version 1 knew no values with holes, version 2 neither collections nor waiters, version 3 no scripts; all are read still.
+// Version 1 knew no values with holes, version 2 neither collections nor waiters, version 3 neither scripts nor functions; all are read still.
 //
 // The bytes are a function of the state: replicas at one index write the same snapshot. docs/FORMATS.md repeats this.
 const (
@@ -38,13 +40,14 @@ const (
 	snapshotVersion    = 4
 	snapshotVersionMin = 1 // the oldest that is read
 
-	recordMeta    = 1
-	recordBorn    = 2
-	recordKeys    = 3
-	recordWait    = 4
-	recordPart    = 5
-	recordScripts = 6
-	recordEnd     = 255
+	recordMeta      = 1
+	recordBorn      = 2
+	recordKeys      = 3
+	recordWait      = 4
+	recordPart      = 5
+	recordScripts   = 6
+	recordFunctions = 7
+	recordEnd       = 255
 
 	// recordBytesGoal is when a record of keys is closed. One key more than fits makes a longer record.
 	recordBytesGoal = 64 << 10
@@ -77,8 +80,9 @@ type Snapshot struct {
 	born []uint64
 	last uint64 // waiter
 	wait *btree.Map[uint64, *waiter]
-	// scripts are those of the cache, in the order of loading.
+	// scripts are those of the cache, in the order of loading, and libs the libraries.
 	scripts []*cachedScript
+	libs    []*functionLib
 }
 
 // Snapshot takes a picture. It holds the lock for microseconds, whatever the size of the data.
@@ -96,7 +100,7 @@ func (m *Machine) Snapshot() *Snapshot {
 		born: slices.Clone(m.born),
 		dbs:  make([]*keyspace, len(m.dbs)),
 		last: m.waiting.last, wait: m.waiting.waiters.Copy(),
-		scripts: m.scripts.order,
+		scripts: m.scripts.order, libs: m.functions.libs,
 	}
 	for i, ks := range m.dbs {
 		s.dbs[i] = ks.snapshot()
@@ -150,6 +154,9 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	}
 	if len(s.scripts) > 0 {
 		rw.record(recordScripts, appendScripts(nil, s.scripts))
+	}
+	if len(s.libs) > 0 {
+		rw.record(recordFunctions, appendFunctions(nil, s.libs))
 	}
 	rw.record(recordEnd, binary.LittleEndian.AppendUint64(nil, uint64(s.Keys())))
 	if rw.err == nil {

@@ -16,7 +16,7 @@ type rule struct {
 // vocabulary of fsm and asks for a cluster by an interface of its own, cmd wires.
 var rules = []rule{
 	{"fsm/command", nil},
-	{"fsm", []string{"fsm/...", "internal/glob"}},
+	{"fsm", []string{"fsm/...", "internal/glob", "internal/splitargs"}},
 	{"transport", []string{"transport/..."}},
 	{"cluster", []string{"fsm", "fsm/command", "transport"}},
 	{"cluster/storage", []string{"cluster/storage/..."}},

@@ -46,6 +46,9 @@ type Library struct {
 	strings *Table // the metatable of strings
 }
 
+// NewEmptyLibrary returns a library without globals. Its strings have their methods all the same.
+func NewEmptyLibrary() *Library { return &Library{globals: &Table{}, strings: NewLibrary().strings} }
+
 // NewLibrary returns Lua's own libraries, as far as a program may have them.
 func NewLibrary() *Library {
 	l := &Library{globals: &Table{}}
@@ -116,16 +119,21 @@ type State struct {
 // NewState begins a run. The globals are the Library's; SetGlobal changes the State's own. seed is what math.random
 // begins with.
 func NewState(l *Library, limits Limits, seed uint64) *State {
-	st := &State{lib: l, limits: limits, steps: limits.Steps, bytes: limits.Bytes, random: seed}
-	g := *l.globals
-	g.ents = slices.Clone(g.ents)
-	g.id = fixedID("_G")
-	st.globals = &g
-	st.SetGlobal("_G", TableValue(&g))
-	g.readonly = true
+	st := &State{limits: limits, steps: limits.Steps, bytes: limits.Bytes, random: seed}
+	st.Use(l)
 	st.main = &Coroutine{st: st, status: running}
 	st.cur = st.main
 	return st
+}
+
+// Use gives the run the globals of another Library.
+func (st *State) Use(l *Library) {
+	g := *l.globals
+	g.ents = slices.Clone(g.ents)
+	g.id = fixedID("_G")
+	st.lib, st.globals = l, &g
+	st.SetGlobal("_G", TableValue(&g))
+	g.readonly = true
 }
 
 // SetGlobal gives one of the Library's globals another value in this run.
