@@ -15,8 +15,8 @@ func newLoadingLibrary() *lua.Library {
 	meta := globalsMeta()
 	t.SetMeta(meta)
 	l := lua.NewEmptyLibrary()
-	l.Set("redis", lua.TableValue(t))
 	l.SetMeta(meta)
+	l.Set("redis", lua.TableValue(t))
 	return l
 }
 

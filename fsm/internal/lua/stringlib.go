@@ -191,8 +191,13 @@ func stringGsub(c *Call) {
 	c.Push(Int(n))
 }
 
-// replace writes what stands in place of a match.
+// replace writes what stands in place of a match. What is called for it can call gsub again: before that the result so far
+// is charged for, since many may be under way at once.
 func (m *matcher) replace(b *strings.Builder, repl Value, at, end int) {
+	if grown := b.Cap() - m.charged; grown > 0 {
+		m.charged += grown
+		m.c.st.Charge(grown)
+	}
 	var v Value
 	switch {
 	case repl.Function() != nil:
