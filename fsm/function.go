@@ -120,7 +120,7 @@ func plainIdentifier(s string) bool {
 	return s != ""
 }
 
-// compileLibrary compiles a library, or finds it compiled on this node.
+// library compiles a library, or finds it compiled on this node.
 func (k *compiler) library(code string) (*lua.Proto, string) {
 	sha := "library " + sha1hex(code)
 	if c := k.find(sha); c != nil {

@@ -12,7 +12,7 @@ func run(t testing.TB, src string, limits Limits) (out string, left int64, err *
 	if cerr != nil {
 		t.Fatal(cerr)
 	}
-	st := NewState(library, limits, Seed(7))
+	st := NewState(library, limits, seed48(7))
 	rets, err := st.Run(p)
 	var parts []string
 	for _, v := range rets {

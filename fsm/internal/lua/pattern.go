@@ -144,8 +144,11 @@ func (m *matcher) escape(i, p int) (next, to int, special bool) {
 		}
 		return i, end, true
 	case isDigit(c):
-		l := m.checkCapture(c)
-		text := m.s[m.spans[l].at : m.spans[l].at+m.spans[l].n]
+		sp := m.checkCapture(c)
+		if sp.n == capPosition { // there is no text to compare with
+			return -1, 0, true
+		}
+		text := m.s[sp.at : sp.at+sp.n]
 		m.c.st.Spend(len(text) / stepBytes)
 		if !strings.HasPrefix(m.s[i:], text) {
 			return -1, 0, true
@@ -155,21 +158,12 @@ func (m *matcher) escape(i, p int) (next, to int, special bool) {
 	return 0, 0, false
 }
 
-func (m *matcher) checkCapture(c byte) int {
+func (m *matcher) checkCapture(c byte) span {
 	l := int(c) - '1'
 	if l < 0 || l >= m.level || m.spans[l].n == capOpen {
 		m.c.Errorf("invalid capture index")
 	}
-	if m.spans[l].n == capPosition {
-		return m.emptySpan(l)
-	}
-	return l
-}
-
-// emptySpan: a position capture has no text to compare with.
-func (m *matcher) emptySpan(l int) int {
-	m.c.Errorf("invalid capture index")
-	return l
+	return m.spans[l]
 }
 
 // balance matches %bxy.

@@ -149,7 +149,7 @@ func (st *State) SetGlobal(name string, v Value) {
 // Global returns a global.
 func (st *State) Global(name string) Value { return st.globals.GetStr(name) }
 
-// Steps returns how many steps are left, Bytes how many bytes.
+// Steps returns how many steps are left.
 func (st *State) Steps() int64 { return st.steps }
 
 // Spend takes steps from what is left.
