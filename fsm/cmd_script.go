@@ -84,7 +84,7 @@ func (tx *Tx) eval(c *command.Call, r command.Reply, ro bool) {
 		return
 	}
 	sha := sha1hex(c.Args[1])
-	s, errText := tx.m.compiler.script(sha, string(c.Args[1]))
+	s, errText := tx.m.compiler.script(sha, c.Args[1])
 	if errText != "" {
 		r.Error(errText)
 		return
@@ -115,7 +115,7 @@ func (tx *Tx) evalsha(c *command.Call, r command.Reply, ro bool) {
 		r.Error(errNoScript)
 		return
 	}
-	s, errText := tx.m.compiler.script(sha, source)
+	s, errText := tx.m.compiler.script(sha, dataOf(source))
 	if errText != "" {
 		r.Error(errText)
 		return
@@ -185,7 +185,7 @@ func scriptLoad(tx *Tx, c *command.Call, r command.Reply) {
 		return
 	}
 	sha := sha1hex(c.Args[2])
-	s, errText := tx.m.compiler.script(sha, string(c.Args[2]))
+	s, errText := tx.m.compiler.script(sha, c.Args[2])
 	switch {
 	case errText != "":
 		r.Error(errText)

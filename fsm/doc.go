@@ -7,8 +7,8 @@
 // out while Apply goes on. Two machines that have applied the same log have the same Digest, whether they replayed it
 // or restored a snapshot of it.
 //
-// A command is one line in a table (cmd_<group>.go) beside its Executor. Leader, follower, MULTI/EXEC and (later)
-// scripts all reach it through Machine.run. An executor sees only its Tx.
+// A command is one line in a table (cmd_<group>.go) beside its Executor. Leader, follower and MULTI/EXEC reach it through
+// run, and scripts, which are one command themselves, through scriptRun.call. An executor sees only its Tx.
 //
 // The package knows nothing of Raft, sockets or settings.
 package fsm

@@ -120,7 +120,7 @@ func plainIdentifier(s string) bool {
 	return s != ""
 }
 
-// compileLibrary compiles a library, or finds it compiled on this node.
+// library compiles a library, or finds it compiled on this node.
 func (k *compiler) library(code string) (*lua.Proto, string) {
 	sha := "library " + sha1hex(code)
 	if c := k.find(sha); c != nil {
@@ -166,11 +166,15 @@ func (tx *Tx) register(st *lua.State, load *libraryLoad) (errText string) {
 	}
 	run := &scriptRun{tx: tx, library: load}
 	st.Host = run
-	if _, err := st.Run(p); err != nil {
-		err.Source = "" // the text is all that is told
-		return "ERR Error registering functions: " + run.errorText(err)
+	_, err := st.Run(p)
+	switch {
+	case err == nil:
+		return ""
+	case err.Fatal:
+		return "ERR Error registering functions: FUNCTION LOAD timeout: it takes too many steps or too much memory"
 	}
-	return ""
+	err.Source = "" // the text is all that is told
+	return "ERR Error registering functions: " + run.errorText(err)
 }
 
 func appendFunctions(dst []byte, libs []*functionLib) []byte {

@@ -15,8 +15,8 @@ func newLoadingLibrary() *lua.Library {
 	meta := globalsMeta()
 	t.SetMeta(meta)
 	l := lua.NewEmptyLibrary()
-	l.Set("redis", lua.TableValue(t))
 	l.SetMeta(meta)
+	l.Set("redis", lua.TableValue(t))
 	return l
 }
 
@@ -28,6 +28,9 @@ type registration struct {
 
 func registerFunction(c *lua.Call) {
 	load := runOf(c).library
+	if load == nil { // a function has kept it
+		raise(c, "ERR redis.register_function can only be called on FUNCTION LOAD command")
+	}
 	var reg registration
 	switch c.NArgs() {
 	case 1:

@@ -23,6 +23,7 @@ const (
 	replyDepthMax = 1000
 )
 
+// scriptLimits is a variable for tests alone.
 var scriptLimits = lua.Limits{Steps: scriptStepsMax, Bytes: scriptBytesMax, StringBytes: scriptStringMax}
 
 // What a run that reached its limits replies. What it has written until then stays written, as after any error.

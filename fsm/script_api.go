@@ -34,7 +34,6 @@ func newScriptLibrary(redis *lua.Table, globals ...string) *lua.Library {
 func globalsMeta() *lua.Table {
 	meta := &lua.Table{}
 	meta.SetStr("__index", lua.FunctionValue(lua.NewBuiltin("_G.__index", noGlobal)))
-	meta.SetReadonly()
 	return meta
 }
 

@@ -58,13 +58,11 @@ type compiler struct {
 const compiledBytesMax = 64 << 20
 
 // script compiles a script, or finds it compiled.
-func (k *compiler) script(sha, source string) (c *compiled, errText string) {
-	k.mu.Lock()
-	c = k.ready[sha]
-	k.mu.Unlock()
-	if c != nil {
+func (k *compiler) script(sha string, text []byte) (c *compiled, errText string) {
+	if c = k.find(sha); c != nil {
 		return c, ""
 	}
+	source := string(text)
 	flags, rest, errText := shebang(source)
 	if errText != "" {
 		return nil, errText

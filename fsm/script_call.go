@@ -55,6 +55,7 @@ func (run *scriptRun) call(c *lua.Call) (v lua.Value, failed bool) {
 	} else {
 		executor(spec)(tx, &command.Call{Spec: spec, Args: args, DB: tx.db}, reply)
 	}
+	c.State().Charge(0) // ends the run if the reply was too much for it
 	return reply.value, reply.failed
 }
 

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
 	"github.com/redoubtdb/redoubt/fsm/internal/lua"
@@ -10,13 +9,16 @@ import (
 
 // luaReply makes Lua values of what a command replies, as Redis does: tables with one field stand for what Lua has no type
 // of its own for. In RESP2 null is false; in RESP3 it is nil.
+//
+// It throws nothing, for an executor that is left in the middle would leave a value half changed. Once the run's limits are
+// reached it drops what comes; whoever called the executor then ends the run.
 type luaReply struct {
 	st    *lua.State
 	resp3 bool
 	open  []openTable
-	// value is the whole reply once it is complete, failed that it is an error.
-	value  lua.Value
-	failed bool
+	// value is the whole reply once it is complete, failed that it is an error, full that a limit was reached.
+	value        lua.Value
+	failed, full bool
 }
 
 var _ command.Reply = (*luaReply)(nil)
@@ -31,13 +33,22 @@ type openTable struct {
 	odd  bool
 }
 
-const elementSteps = 8 // what an element of a reply costs
+// What an element of a reply, and a table, cost beside their bytes.
+const (
+	elementSteps = 8
+	tableBytes   = 96
+	textBytes    = 32
+)
+
+func (r *luaReply) owe(bytes int) {
+	const stepBytes = 64
+	r.full = !r.st.Owe(bytes, elementSteps+bytes/stepBytes) || r.full
+}
 
 func (r *luaReply) put(v lua.Value) {
-	r.st.Spend(elementSteps)
-	for len(r.open) > 0 {
+	for len(r.open) > 0 && !r.full {
 		o := &r.open[len(r.open)-1]
-		o.add(r.st, v)
+		r.owe(o.add(v))
 		if o.left--; o.left > 0 {
 			return
 		}
@@ -46,25 +57,27 @@ func (r *luaReply) put(v lua.Value) {
 	r.value = v
 }
 
-func (o *openTable) add(st *lua.State, v lua.Value) {
+// add returns the bytes that the aggregate has grown by.
+func (o *openTable) add(v lua.Value) (grown int) {
 	switch {
 	case o.wrap == "set":
-		o.set(st, v, lua.Bool(true))
+		return o.set(v, lua.Bool(true))
 	case o.wrap == "":
 		o.next++
-		st.Put(o.t, lua.Int(o.next), v)
+		return o.t.Set(lua.Int(o.next), v)
 	case !o.odd:
 		o.key, o.odd = v, true
-	default:
-		o.set(st, o.key, v)
-		o.odd = false
+		return 0
 	}
+	o.odd = false
+	return o.set(o.key, v)
 }
 
-func (o *openTable) set(st *lua.State, k, v lua.Value) {
-	if n, ok := k.Num(); !k.IsNil() && (!ok || n == n) {
-		st.Put(o.t, k, v)
+func (o *openTable) set(k, v lua.Value) (grown int) {
+	if n, isNumber := k.Num(); k.IsNil() || isNumber && n != n {
+		return 0
 	}
+	return o.t.Set(k, v)
 }
 
 // close takes the innermost aggregate, which is complete.
@@ -79,32 +92,47 @@ func (r *luaReply) close() lua.Value {
 
 // field makes a table of one field.
 func (r *luaReply) field(name string, v lua.Value) lua.Value {
-	t := r.st.NewTable()
-	r.st.Put(t, lua.String(name), v)
+	t := &lua.Table{}
+	r.owe(tableBytes + t.SetStr(name, v))
 	return lua.TableValue(t)
 }
 
+// text makes a string.
+func (r *luaReply) text(s string) lua.Value {
+	r.owe(textBytes + len(s))
+	return lua.String(s)
+}
+
 func (r *luaReply) begin(wrap string, n int) {
-	r.open = append(r.open, openTable{t: r.st.NewTable(), wrap: wrap, left: n})
+	if r.full {
+		return
+	}
+	r.owe(tableBytes)
+	r.open = append(r.open, openTable{t: &lua.Table{}, wrap: wrap, left: n})
 	if n == 0 {
 		r.put(r.close())
 	}
 }
 
 // Simple implements command.Reply, as do all methods below.
-func (r *luaReply) Simple(s string) { r.put(r.field("ok", r.st.NewString(s))) }
+func (r *luaReply) Simple(s string) { r.put(r.field("ok", r.text(s))) }
 
 // Error is raised by redis.call, which looks at failed.
 func (r *luaReply) Error(text string) {
 	r.failed = len(r.open) == 0
-	v := r.field("err", r.st.NewString(text))
-	r.st.Put(v.Table(), lua.String("ignore_error_stats_update"), lua.Bool(true))
+	v := r.field("err", r.text(text))
+	v.Table().SetStr("ignore_error_stats_update", lua.Bool(true))
 	r.put(v)
 }
 
 func (r *luaReply) Int(n int64)         { r.put(lua.Number(float64(n))) }
-func (r *luaReply) Bulk(b []byte)       { r.put(r.st.NewString(string(b))) }
-func (r *luaReply) BulkString(s string) { r.put(r.st.NewString(s)) }
+func (r *luaReply) BulkString(s string) { r.put(r.text(s)) }
+
+func (r *luaReply) Bulk(b []byte) {
+	if r.owe(textBytes + len(b)); !r.full {
+		r.put(lua.String(string(b)))
+	}
+}
 
 func (r *luaReply) Null() {
 	if r.resp3 {
@@ -181,7 +209,7 @@ func (r *luaReply) Decimal(text string) {
 
 func (r *luaReply) BigNumber(s string) {
 	if r.resp3 {
-		r.put(r.field("big_number", r.st.NewString(s)))
+		r.put(r.field("big_number", r.text(s)))
 		return
 	}
 	r.BulkString(s)
@@ -200,8 +228,8 @@ func (r *luaReply) Verbatim(format, s string) {
 		r.BulkString(s)
 		return
 	}
-	v := r.field("string", r.st.NewString(s))
-	r.st.Put(v.Table(), lua.String("format"), r.st.NewString(format))
+	v := r.field("string", r.text(s))
+	v.Table().SetStr("format", r.text(format))
 	r.put(r.field("verbatim_string", v))
 }
 
@@ -210,136 +238,6 @@ func (r *luaReply) Deferred()  {}
 func (r *luaReply) BeginCall() {}
 func (r *luaReply) EndCall()   {}
 func (r *luaReply) Retract()   {}
-
-// measure charges for a reply before anything of it is written: a table can stand in itself, or in many places.
-func (run *scriptRun) measure(st *lua.State, v lua.Value, depth int) {
-	const elementBytes = 16
-	st.Charge(elementBytes)
-	if s, ok := v.Str(); ok {
-		st.Charge(len(s))
-	}
-	t := v.Table()
-	if t == nil || depth == replyDepthMax {
-		return
-	}
-	switch kind, body := shape(t); kind {
-	case "":
-		for i := 1; ; i++ {
-			e := t.GetInt(i)
-			if e.IsNil() {
-				return
-			}
-			run.measure(st, e, depth+1)
-		}
-	case "map", "set":
-		for k, e, passed, _ := body.Table().Next(lua.Nil); !k.IsNil(); k, e, passed, _ = body.Table().Next(k) {
-			st.Spend(passed / 8)
-			run.measure(st, k, depth+1)
-			if kind == "map" {
-				run.measure(st, e, depth+1)
-			}
-		}
-	default:
-		s, _ := body.Str()
-		st.Charge(len(s))
-	}
-}
-
-// shape says which reply a table stands for, by the field that it has; "" is an array.
-func shape(t *lua.Table) (kind string, body lua.Value) {
-	for _, k := range []string{"err", "ok", "double", "map", "set", "big_number", "verbatim_string"} {
-		v := t.GetStr(k)
-		_, isString := v.Str()
-		switch {
-		case v.IsNil():
-		case k == "double" && v.IsNumber(), k == "map" && v.Table() != nil, k == "set" && v.Table() != nil:
-			return k, v
-		case k == "verbatim_string" && v.Table() != nil:
-			_, ok1 := v.Table().GetStr("string").Str()
-			_, ok2 := v.Table().GetStr("format").Str()
-			if ok1 && ok2 {
-				return k, v
-			}
-		case isString && k != "double" && k != "map" && k != "set" && k != "verbatim_string":
-			return k, v
-		}
-	}
-	return "", lua.Nil
-}
-
-// write replies a value that was measured.
-func (run *scriptRun) write(v lua.Value, r command.Reply, depth int) {
-	if s, ok := v.Str(); ok {
-		r.BulkString(s)
-		return
-	}
-	switch {
-	case v.IsNumber():
-		n, _ := v.Num()
-		r.Int(lua.Integer(n))
-	case v.IsBool() && run.resp3:
-		r.Bool(v.Truth())
-	case v.IsBool() && v.Truth():
-		r.Int(1)
-	case v.Table() != nil && depth == replyDepthMax:
-		r.Error("ERR reached lua stack limit")
-	case v.Table() != nil:
-		run.writeTable(v.Table(), r, depth)
-	default:
-		r.Null()
-	}
-}
-
-func (run *scriptRun) writeTable(t *lua.Table, r command.Reply, depth int) {
-	kind, body := shape(t)
-	s, _ := body.Str()
-	switch kind {
-	case "err":
-		r.Error(s)
-	case "ok":
-		r.Simple(lineEnds.Replace(s))
-	case "double":
-		n, _ := body.Num()
-		r.Double(n)
-	case "big_number":
-		r.BigNumber(lineEnds.Replace(s))
-	case "verbatim_string":
-		text, _ := body.Table().GetStr("string").Str()
-		format, _ := body.Table().GetStr("format").Str()
-		r.Verbatim(format, text)
-	case "map", "set":
-		run.writePairs(body.Table(), kind == "map", r, depth)
-	default:
-		n := 0
-		for !t.GetInt(n + 1).IsNil() {
-			n++
-		}
-		r.Array(n)
-		for i := 1; i <= n; i++ {
-			run.write(t.GetInt(i), r, depth+1)
-		}
-	}
-}
-
-func (run *scriptRun) writePairs(t *lua.Table, isMap bool, r command.Reply, depth int) {
-	n := 0
-	for k, _, _, _ := t.Next(lua.Nil); !k.IsNil(); k, _, _, _ = t.Next(k) {
-		n++
-	}
-	if isMap {
-		r.Map(n)
-	} else {
-		r.Set(n)
-	}
-	for k, v, _, _ := t.Next(lua.Nil); !k.IsNil(); k, v, _, _ = t.Next(k) {
-		run.write(k, r, depth+1)
-		if isMap {
-			run.write(v, r, depth+1)
-		}
-	}
-}
-
-var lineEnds = strings.NewReplacer("\r", " ", "\n", " ")
 
 // format17g prints a number as C's %.17g does.
 func format17g(f float64) string {

@@ -15,7 +15,7 @@
 // which they were added; tables and functions are printed with a number, not an address; every NaN is printed alike;
 // math.random begins with the seed that the State was given.
 //
-// Deviations from the Lua 5.1 that Redis has: no os, io, package or debug library, no string.dump, collectgarbage does
-// nothing, tables do not call __gc and are never weak. A coroutine cannot yield through pcall, a metamethod or a library
-// function, as in Lua 5.1 itself.
+// Deviations from Lua 5.1: there is no os, io, package or debug library, collectgarbage does nothing, compiled code cannot be
+// loaded, tables do not call __gc and are never weak, a sort takes any order function. A coroutine cannot yield through
+// pcall, a metamethod or a library function, as in Lua 5.1 itself.
 package lua

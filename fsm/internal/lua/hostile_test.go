@@ -8,7 +8,7 @@ import (
 )
 
 // testLimits are large enough for honest programs.
-var testLimits = Limits{Steps: 50_000_000, Bytes: 128 << 20, StringBytes: 16 << 20}
+var testLimits = Limits{Steps: 5_000_000, Bytes: 128 << 20, StringBytes: 16 << 20}
 
 // hostile programs run for ever, grow for ever or go down for ever, each in a way of its own. All end with an error.
 var hostile = map[string]string{
@@ -47,6 +47,7 @@ var hostile = map[string]string{
 	"pattern too deep":  `return (("a"):rep(1e6)):find(("a-"):rep(1e5) .. "b")`,
 	"gsub grows":        `local s = ("x"):rep(1e4) return s:gsub("x", s)`,
 	"gsub callback":     `return (("x"):rep(1e6)):gsub("x", function() while true do end end)`,
+	"gsub in gsub":      `local s = ("x"):rep(1e7) local function f() return (s:gsub("x$", f)) end return f()`,
 	"gmatch":            `while true do for w in (("a "):rep(1e5)):gmatch("%a") do end end`,
 	"format":            `local s = ("x"):rep(1e6) return string.format(("%s"):rep(100), s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s)`,
 	"compare":           `local a, b = ("x"):rep(1e7) .. "a", ("x"):rep(1e7) .. "b" while true do local c = a < b end`,

@@ -77,9 +77,6 @@ const (
 
 func seed48(n uint32) uint64 { return uint64(n)<<16 | 0x330E }
 
-// Seed is what a State is given to begin where srand48(n) begins.
-func Seed(n uint32) uint64 { return seed48(n) }
-
 func (st *State) rand() float64 {
 	st.random = (st.random*randomFactor + randomAdd) & randomMask
 	return float64((st.random>>17)%randomMax) / randomMax

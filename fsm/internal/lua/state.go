@@ -81,8 +81,11 @@ func protect(t *Table, name string) {
 	}
 }
 
-// SetMeta gives the globals a metatable.
-func (l *Library) SetMeta(m *Table) { l.globals.meta = m }
+// SetMeta gives the globals a metatable, which is made read-only.
+func (l *Library) SetMeta(m *Table) {
+	protect(m, "_G.meta")
+	l.globals.meta = m
+}
 
 // Funcs makes a table of builtins.
 func Funcs(lib string, fs map[string]func(c *Call)) *Table {
@@ -146,7 +149,7 @@ func (st *State) SetGlobal(name string, v Value) {
 // Global returns a global.
 func (st *State) Global(name string) Value { return st.globals.GetStr(name) }
 
-// Steps returns how many steps are left, Bytes how many bytes.
+// Steps returns how many steps are left.
 func (st *State) Steps() int64 { return st.steps }
 
 // Spend takes steps from what is left.
@@ -165,6 +168,14 @@ func (st *State) Charge(bytes int) {
 		st.fatal(ErrBytes)
 	}
 	st.Spend(bytes / stepBytes)
+}
+
+// Owe is Charge and Spend for those who cannot stop where they are: it throws nothing, and reports whether anything is left.
+// The next charge of any other kind throws if nothing is.
+func (st *State) Owe(bytes, steps int) bool {
+	st.bytes -= int64(bytes)
+	st.steps -= int64(steps)
+	return st.bytes >= 0 && st.steps >= 0
 }
 
 const stringBytes = 32 // of a string beside its text

@@ -10,7 +10,7 @@ func (l *Library) openString() {
 		"lower":   func(c *Call) { c.PushString(mapBytes(c, 'A', 'Z')) },
 		"upper":   func(c *Call) { c.PushString(mapBytes(c, 'a', 'z')) },
 		"reverse": stringReverse,
-		"dump":    func(c *Call) { c.Errorf("unable to dump given function") },
+		"dump":    stringDump,
 	})
 	l.Set("string", TableValue(t))
 	l.strings = &Table{}
@@ -95,6 +95,18 @@ func stringReverse(c *Call) {
 		b[len(s)-1-i] = s[i]
 	}
 	c.PushString(string(b))
+}
+
+// stringDump gives what cannot be loaded again: neither here nor in Redis is compiled code.
+func stringDump(c *Call) {
+	f := c.Arg(0).Function()
+	switch {
+	case f == nil:
+		c.typeError(0, "function")
+	case f.builtin != nil:
+		c.Errorf("unable to dump given function")
+	}
+	c.Push(String("\x1bLua"))
 }
 
 func stringFind(c *Call)  { find(c, true) }
@@ -191,8 +203,13 @@ func stringGsub(c *Call) {
 	c.Push(Int(n))
 }
 
-// replace writes what stands in place of a match.
+// replace writes what stands in place of a match. What is called for it can call gsub again: before that the result so far
+// is charged for, since many may be under way at once.
 func (m *matcher) replace(b *strings.Builder, repl Value, at, end int) {
+	if grown := b.Cap() - m.charged; grown > 0 {
+		m.charged += grown
+		m.c.st.Charge(grown)
+	}
 	var v Value
 	switch {
 	case repl.Function() != nil:

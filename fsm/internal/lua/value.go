@@ -45,7 +45,7 @@ func FunctionValue(f *Function) Value { return Value{o: f} }
 // UserdataValue makes a value of the host's.
 func UserdataValue(u *Userdata) Value { return Value{o: u} }
 
-// IsNil, IsNumber and IsFalse tell kinds apart; false and nil are false.
+// IsNil reports whether v is nil.
 func (v Value) IsNil() bool { return v.o == nil }
 
 // IsNumber reports whether v is a number (a string of digits is none).

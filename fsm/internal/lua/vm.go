@@ -1,7 +1,8 @@
 package lua
 
 // execute runs the innermost frame, and those that it calls, until fewer than depth frames are left or the coroutine
-// yields.
+// yields. It is one long switch for the sake of speed: what an instruction does in the common case stands in it, the rest in
+// functions. r is looked up again after whatever may have called a function, which can move the stack.
 func (t *Coroutine) execute(depth int) {
 	st := t.st
 enter:
