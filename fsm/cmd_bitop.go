@@ -53,8 +53,7 @@ func bitop(tx *Tx, c *command.Call, r command.Reply) {
 		tx.set(key, o.result(tx.m.gen), 0)
 		tx.event(command.EventString, "set", key)
 	} else if it := tx.lookup(key); it != nil {
-		tx.delete(it)
-		tx.event(command.EventGeneric, "del", key)
+		tx.remove(key, it)
 	}
 	r.Int(int64(o.n))
 }

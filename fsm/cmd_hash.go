@@ -193,7 +193,7 @@ func hdel(tx *Tx, c *command.Call, r command.Reply) {
 			removed++
 		}
 	}
-	tx.keepRemoved(c.Args[1], it, h)
+	tx.keepLess(c.Args[1], it, h, command.EventHash, "hdel")
 	r.Int(int64(removed))
 }
 

@@ -35,7 +35,7 @@ func hgetdel(tx *Tx, c *command.Call, r command.Reply) {
 		changed = h != nil && h.remove(textOf(field), tx.now) || changed
 	}
 	if changed {
-		tx.keepRemoved(c.Args[1], it, h)
+		tx.keepLess(c.Args[1], it, h, command.EventHash, "hdel")
 	}
 }
 

@@ -139,20 +139,11 @@ func (h *hash) limit(tx *Tx, field []byte, at int64, o expireConditions) (code i
 // keepLimited enters a hash some of whose fields were given the deadline at, or removed because it has passed.
 func (tx *Tx) keepLimited(key []byte, it *item, h *hash, at int64) {
 	if at <= tx.now {
-		tx.keepRemoved(key, it, h)
+		tx.keepLess(key, it, h, command.EventHash, "hdel")
 		return
 	}
 	tx.keep(key, it, h)
 	tx.event(command.EventHash, "hexpire", key)
-}
-
-// keepRemoved enters a hash from which fields were removed.
-func (tx *Tx) keepRemoved(key []byte, it *item, h *hash) {
-	there := tx.keep(key, it, h)
-	tx.event(command.EventHash, "hdel", key)
-	if !there {
-		tx.event(command.EventGeneric, "del", key)
-	}
 }
 
 func replyAbsent(n int, r command.Reply) {

@@ -141,16 +141,7 @@ func (tx *Tx) popList(key []byte, it *item, l *list, e quicklist.End, n int, r c
 	for range n {
 		r.Bulk(l.elems.Pop(e))
 	}
-	tx.shrunk(key, it, l, popEvents[e])
-}
-
-// shrunk enters a list from which elements were taken.
-func (tx *Tx) shrunk(key []byte, it *item, l *list, event string) {
-	there := tx.keep(key, it, l)
-	tx.event(command.EventList, event, key)
-	if !there {
-		tx.event(command.EventGeneric, "del", key)
-	}
+	tx.keepLess(key, it, l, command.EventList, popEvents[e])
 }
 
 func llen(tx *Tx, c *command.Call, r command.Reply) {
@@ -246,7 +237,7 @@ func ltrim(tx *Tx, c *command.Call, r command.Reply) {
 		from, to := l.bounds(first, last)
 		l.elems.Drop(quicklist.Back, l.size()-to)
 		l.elems.Drop(quicklist.Front, from)
-		tx.shrunk(c.Args[1], it, l, "ltrim")
+		tx.keepLess(c.Args[1], it, l, command.EventList, "ltrim")
 	}
 	r.Simple("OK")
 }
@@ -273,7 +264,7 @@ func lrem(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	l = own(tx, l, newList)
 	removed := l.elems.Remove(e, int(count), c.Args[3])
-	tx.shrunk(c.Args[1], it, l, "lrem")
+	tx.keepLess(c.Args[1], it, l, command.EventList, "lrem")
 	r.Int(int64(removed))
 }
 

@@ -81,7 +81,7 @@ func (tx *Tx) moveElement(src []byte, from quicklist.End, dst []byte, to quickli
 	elem := l.elems.Pop(from)
 	tx.pushList(dst, dstItem, dstList, to, elem)
 	r.Bulk(elem)
-	tx.shrunk(src, it, l, popEvents[from])
+	tx.keepLess(src, it, l, command.EventList, popEvents[from])
 	return true
 }
 

@@ -92,17 +92,8 @@ func srem(tx *Tx, c *command.Call, r command.Reply) {
 	for _, m := range members[first:] {
 		removed += boolInt(s.remove(textOf(m)))
 	}
-	tx.keepLess(c.Args[1], it, s, "srem")
+	tx.keepLess(c.Args[1], it, s, command.EventSet, "srem")
 	r.Int(removed)
-}
-
-// keepLess enters a set of which members were removed, by the command that event names.
-func (tx *Tx) keepLess(key []byte, it *item, s *memberSet, event string) {
-	there := tx.keep(key, it, s)
-	tx.event(command.EventSet, event, key)
-	if !there {
-		tx.event(command.EventGeneric, "del", key)
-	}
 }
 
 func smembers(tx *Tx, c *command.Call, r command.Reply) {
@@ -159,7 +150,7 @@ func smove(tx *Tx, c *command.Call, r command.Reply) {
 	}
 	s = own(tx, s, newSet)
 	s.remove(member)
-	tx.keepLess(from, it, s, "srem")
+	tx.keepLess(from, it, s, command.EventSet, "srem")
 	if !dst.has(member) {
 		dst = own(tx, dst, newSet)
 		dst.add(member)

@@ -183,8 +183,7 @@ func (tx *Tx) storeSet(c *command.Call, members []string, r command.Reply) {
 		tx.set(key, value{obj: newSetOf(tx.m.gen, members)}, 0)
 		tx.event(command.EventSet, c.Spec.Name, key)
 	} else if it := tx.lookup(key); it != nil {
-		tx.delete(it)
-		tx.event(command.EventGeneric, "del", key)
+		tx.remove(key, it)
 	}
 	r.Int(int64(len(members)))
 }

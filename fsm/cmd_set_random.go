@@ -35,7 +35,7 @@ func (tx *Tx) popOne(c *command.Call, r command.Reply) {
 	s = own(tx, s, newSet)
 	member := s.at(tx.below(s.size()))
 	s.remove(member)
-	tx.keepLess(c.Args[1], it, s, "spop")
+	tx.keepLess(c.Args[1], it, s, command.EventSet, "spop")
 	r.BulkString(member)
 }
 
@@ -56,13 +56,13 @@ func (tx *Tx) popMany(c *command.Call, r command.Reply) {
 	var members []string
 	tx.random(count, s.size(), func(int) {}, func(rank int) { members = append(members, s.at(rank)) })
 	if len(members) == s.size() {
-		tx.keepLess(c.Args[1], it, newSet(tx.m.gen), "spop")
+		tx.keepLess(c.Args[1], it, newSet(tx.m.gen), command.EventSet, "spop")
 	} else {
 		s = own(tx, s, newSet)
 		for _, m := range members {
 			s.remove(m)
 		}
-		tx.keepLess(c.Args[1], it, s, "spop")
+		tx.keepLess(c.Args[1], it, s, command.EventSet, "spop")
 	}
 	replyMembers(members, r)
 }

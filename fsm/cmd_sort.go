@@ -149,8 +149,7 @@ func (tx *Tx) storeRows(key []byte, rows []sortText, r command.Reply) {
 		tx.set(key, value{obj: l}, 0)
 		tx.event(command.EventList, "sortstore", key)
 	} else if it := tx.lookup(key); it != nil {
-		tx.delete(it)
-		tx.event(command.EventGeneric, "del", key)
+		tx.remove(key, it)
 	}
 	r.Int(int64(len(rows)))
 }

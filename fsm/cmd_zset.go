@@ -109,8 +109,7 @@ func (tx *Tx) storeEntries(key []byte, entries []ranked.Entry, event string, r c
 		tx.set(key, value{obj: newZsetOf(tx.m.gen, entries)}, 0)
 		tx.event(command.EventZset, event, key)
 	} else if it := tx.peek(key); it != nil {
-		tx.delete(it)
-		tx.event(command.EventGeneric, "del", key)
+		tx.remove(key, it)
 	}
 	r.Int(int64(len(entries)))
 }
@@ -135,11 +134,7 @@ func zrem(tx *Tx, c *command.Call, r command.Reply) {
 			removed++
 		}
 	}
-	there := tx.keep(c.Args[1], it, z)
-	tx.event(command.EventZset, "zrem", c.Args[1])
-	if !there {
-		tx.event(command.EventGeneric, "del", c.Args[1])
-	}
+	tx.keepLess(c.Args[1], it, z, command.EventZset, "zrem")
 	r.Int(int64(removed))
 }
 

@@ -232,9 +232,5 @@ func (tx *Tx) cut(key []byte, it *item, z *zset, from, to int, event string) {
 		z = own(tx, z, newZset)
 		z.members.Cut(from, to)
 	}
-	there := tx.keep(key, it, z)
-	tx.event(command.EventZset, event, key)
-	if !there {
-		tx.event(command.EventGeneric, "del", key)
-	}
+	tx.keepLess(key, it, z, command.EventZset, event)
 }

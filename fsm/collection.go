@@ -113,6 +113,15 @@ func (tx *Tx) keep(key []byte, it *item, c collection) bool {
 	return stays
 }
 
+// keepLess is keep for a command that took elements away and tells so: the key may be gone with the last of them.
+func (tx *Tx) keepLess(key []byte, it *item, c collection, class command.EventClass, event string) {
+	there := tx.keep(key, it, c)
+	tx.event(class, event, key)
+	if !there {
+		tx.event(command.EventGeneric, "del", key)
+	}
+}
+
 // sampled is memory for collections that measure elements one by one: n are there, measured of them took bytes.
 func sampled(bytes, measured, n int) int {
 	if measured == 0 {
