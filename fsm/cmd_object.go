@@ -90,13 +90,14 @@ func objectFreq(tx *Tx, c *command.Call, r command.Reply) {
 	}
 }
 
-// objectIdletime counts from this node's own note of the last use; 0 where it has none since a restore.
+// objectIdletime counts from this node's own note of the last use; 0 where it has none since a restore, and in a script of the
+// log.
 func objectIdletime(tx *Tx, c *command.Call, r command.Reply) {
 	it := tx.peekOrNull(c.Args[2], r)
 	if it == nil {
 		return
 	}
-	if used := int64(it.access.Load()); used != 0 {
+	if used := int64(it.access.Load()); used != 0 && !tx.alike {
 		r.Int(max(0, tx.clock/1000-used))
 		return
 	}

@@ -71,12 +71,12 @@ func stringTable(st *lua.State, args [][]byte) lua.Value {
 // is the way in which commands are executed.
 func (run *scriptRun) execute(st *lua.State, f lua.Value, args []lua.Value, r command.Reply) {
 	tx := run.tx
-	db, reads, attempt := tx.db, tx.reads, tx.attempt
+	db, reads, attempt, alike := tx.db, tx.reads, tx.attempt, tx.alike
 	defer func() {
 		tx.selectDB(db)
-		tx.reads, tx.attempt = reads, attempt
+		tx.reads, tx.attempt, tx.alike = reads, attempt, alike
 	}()
-	tx.attempt = attemptNone
+	tx.attempt, tx.alike = attemptNone, tx.write
 	rets, err := st.Call(f, args...)
 	var v lua.Value
 	if len(rets) > 0 {

@@ -297,3 +297,21 @@ func TestFunctionRestoreRefuses(t *testing.T) {
 		_ = d.string()
 	}
 }
+
+// TestScriptsOfTheLogAreNotToldOfOneNode: how long a key has been unused differs from node to node, and a script may write what
+// it is told.
+func TestScriptsOfTheLogAreNotToldOfOneNode(t *testing.T) {
+	r := newReplicas(t)
+	r.must(t, "SET", "k", "v")
+	r.now += 100_000
+	r.must(t, "SET", "other", "v")
+	viewed(r.m[1], "GET", "k")
+	const ask = `return redis.call("object", "idletime", "k")`
+	if a, b := viewed(r.m[0], "EVAL_RO", ask, "0"), viewed(r.m[1], "EVAL_RO", ask, "0"); a.Int == b.Int {
+		t.Fatalf("both replicas call the key unused for %v: this test shows nothing", a)
+	}
+	r.must(t, "EVAL", `redis.call("set", "told", redis.call("object", "idletime", "k"))`, "0")
+	if err := r.agree(); err != nil {
+		t.Error(err)
+	}
+}

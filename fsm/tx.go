@@ -20,8 +20,8 @@ type Tx struct {
 	// clock is the wall clock of a View's caller, for what is only shown (TTL): the leader's stamp or a follower's
 	// clock. In an entry it is now.
 	clock int64
-	// late is set by a View that met a key, or a field of a hash, whose deadline lies after now but not after clock, where the caller said
-	// that its clock is the leader's: the reply must not be sent before the log time has moved.
+	// late is set by a View that met a key, or a field of a hash, whose deadline lies after now but not after clock, where
+	// the caller said that its clock is the leader's: the reply must not be sent before the log time has moved.
 	late    bool
 	strict  bool
 	noTouch bool
@@ -34,6 +34,8 @@ type Tx struct {
 	by      command.Reply
 	onRead  func(c *command.Call)
 	missing []command.Event // those of a View
+	// alike: a script of the log has asked, and may write what it is told. So nothing of this node alone is told.
+	alike bool
 	// attempt says how a blocking command is executed, and waits that it has to wait: it has not replied.
 	attempt attempt
 	waits   bool

@@ -51,7 +51,7 @@ var differs = map[string]string{
 	"memory|usage":        "an estimate of our own, the same on every node",
 	"module|list":         "there are none",
 	"object|freq":         "always the error of a server without an LFU policy",
-	"object|idletime":     "of this node: uses on others do not count",
+	"object|idletime":     "of this node: uses on others do not count; 0 in a script that goes through the log",
 	"object|refcount":     "what Redis would count",
 	"pexpire":             byLogTime,
 	"pexpireat":           byLogTime,
