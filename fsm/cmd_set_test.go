@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
@@ -184,14 +183,7 @@ func TestPopTakesEachOnce(t *testing.T) {
 }
 
 func TestSetEvents(t *testing.T) {
-	m := New()
-	var told []string
-	m.OnEvents(command.EventSet|command.EventGeneric|command.EventList, func(_ uint64, happened []command.Event) {
-		for _, e := range happened {
-			told = append(told, e.Name+" "+e.Key)
-		}
-	})
-	for _, c := range []struct{ line, want string }{
+	testEvents(t, command.EventSet|command.EventGeneric|command.EventList, []toldBy{
 		{"SADD a 1 2 3", "sadd a"},
 		{"SADD a 1", ""},
 		{"SREM a 9", ""},
@@ -215,11 +207,5 @@ func TestSetEvents(t *testing.T) {
 		{"SADD b 1 2", "sadd b"},
 		{"SPOP b 5", "spop b, del b"},
 		{"SPOP b 5", ""},
-	} {
-		told = nil
-		execute(t, m, c.line)
-		if got := strings.Join(told, ", "); got != c.want {
-			t.Errorf("%s: %s, want %s", c.line, got, c.want)
-		}
-	}
+	})
 }

@@ -35,6 +35,28 @@ func listening(t *testing.T, classes command.EventClass) (*replicas, *[]string) 
 	return r, told
 }
 
+// toldBy is a command line and the events that it should tell: names and keys, in their order.
+type toldBy struct{ line, want string }
+
+// testEvents executes the steps on one machine, one after the other.
+func testEvents(t *testing.T, classes command.EventClass, steps []toldBy) {
+	t.Helper()
+	m := New()
+	var told []string
+	m.OnEvents(classes, func(_ uint64, happened []command.Event) {
+		for _, e := range happened {
+			told = append(told, e.Name+" "+e.Key)
+		}
+	})
+	for _, s := range steps {
+		told = nil
+		execute(t, m, s.line)
+		if got := strings.Join(told, ", "); got != s.want {
+			t.Errorf("%s tells %q, want %q", s.line, got, s.want)
+		}
+	}
+}
+
 func body(calls ...string) (body []byte, units int) {
 	p := command.NewProposal(nil)
 	for _, c := range calls {

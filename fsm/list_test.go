@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/redoubtdb/redoubt/fsm/command"
@@ -10,14 +9,7 @@ import (
 
 // TestListEvents: the names are redis-server's, and so is their order. Every line is run on the same machine.
 func TestListEvents(t *testing.T) {
-	m := New()
-	var told []string
-	m.OnEvents(command.EventList|command.EventGeneric, func(_ uint64, happened []command.Event) {
-		for _, e := range happened {
-			told = append(told, e.Name+" "+e.Key)
-		}
-	})
-	for _, tc := range []struct{ line, want string }{
+	testEvents(t, command.EventList|command.EventGeneric, []toldBy{
 		{"LPUSH l a b c", "lpush l"},
 		{"LPUSHX l d", "lpush l"},
 		{"RPUSHX l d", "rpush l"},
@@ -49,13 +41,7 @@ func TestListEvents(t *testing.T) {
 		{"LMPOP 3 none m l RIGHT", "rpop m"},
 		{"LMPOP 3 none m l LEFT COUNT 10", "lpop m, del m"},
 		{"LMPOP 2 none m LEFT", ""},
-	} {
-		told = nil
-		execute(t, m, tc.line)
-		if got := strings.Join(told, ", "); got != tc.want {
-			t.Errorf("%s: %q, want %q", tc.line, got, tc.want)
-		}
-	}
+	})
 }
 
 // TestWatchSeesWhatListCommandsDo counts as Redis does what is a change of the key k.

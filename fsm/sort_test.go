@@ -118,25 +118,12 @@ func TestSortWorkIsBounded(t *testing.T) {
 }
 
 func TestSortEvents(t *testing.T) {
-	m := New()
-	var told []string
-	m.OnEvents(command.EventSet|command.EventGeneric|command.EventList, func(_ uint64, happened []command.Event) {
-		for _, e := range happened {
-			told = append(told, e.Name+" "+e.Key)
-		}
-	})
-	for _, c := range []struct{ line, want string }{
+	testEvents(t, command.EventSet|command.EventGeneric|command.EventList, []toldBy{
 		{"SADD s 2 1", "sadd s"},
 		{"SORT s", ""},
 		{"SORT s STORE d", "sortstore d"},
 		{"SORT s LIMIT 5 1 STORE d", "del d"},
 		{"SORT s LIMIT 5 1 STORE d", ""},
 		{"SORT nokey STORE s", "del s"},
-	} {
-		told = nil
-		execute(t, m, c.line)
-		if got := strings.Join(told, ", "); got != c.want {
-			t.Errorf("%s: %s, want %s", c.line, got, c.want)
-		}
-	}
+	})
 }

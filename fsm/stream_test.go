@@ -111,14 +111,7 @@ func TestWatchSeesEntriesOnly(t *testing.T) {
 
 // TestStreamEvents: Redis's names, in its order.
 func TestStreamEvents(t *testing.T) {
-	m := New()
-	var told []string
-	m.OnEvents(command.EventStream|command.EventGeneric, func(_ uint64, happened []command.Event) {
-		for _, e := range happened {
-			told = append(told, e.Name+" "+e.Key)
-		}
-	})
-	for _, c := range []struct{ line, want string }{
+	testEvents(t, command.EventStream|command.EventGeneric, []toldBy{
 		{"XADD e 1-1 a b", "xadd e"},
 		{"XADD e 1-1 a b", ""},
 		{"XADD e MAXLEN 1 2-1 a b", "xadd e, xtrim e"},
@@ -154,13 +147,7 @@ func TestStreamEvents(t *testing.T) {
 		{"XGROUP DELCONSUMER e g nobody", ""},
 		{"XGROUP DESTROY e g", "xgroup-destroy e"},
 		{"XGROUP DESTROY e g", ""},
-	} {
-		told = nil
-		execute(t, m, c.line)
-		if got := strings.Join(told, ", "); got != c.want {
-			t.Errorf("%s: %s, want %s", c.line, got, c.want)
-		}
-	}
+	})
 }
 
 // TestCopiedStreamsPart: a copy made in the generation of its first shares nothing that either of them changes.

@@ -14,15 +14,7 @@ import (
 
 // TestZsetEvents: what Redis 7.0 tells of commands on sorted sets, in its order.
 func TestZsetEvents(t *testing.T) {
-	m := New()
-	var got []string
-	all := command.EventZset | command.EventGeneric
-	m.OnEvents(all, func(_ uint64, happened []command.Event) {
-		for _, e := range happened {
-			got = append(got, e.Name+" "+e.Key)
-		}
-	})
-	for _, step := range []struct{ line, want string }{
+	testEvents(t, command.EventZset|command.EventGeneric, []toldBy{
 		{"ZADD z 1 a 2 b", "zadd z"},
 		{"ZADD z 1 a", ""},
 		{"ZADD z NX 3 a", ""},
@@ -61,13 +53,7 @@ func TestZsetEvents(t *testing.T) {
 		{"GEORADIUSBYMEMBER g a 200 km STOREDIST d", "georadiusstore d"},
 		{"GEORADIUS g 15 37 200 km", ""},
 		{"GEORADIUS none 1 1 1 km STORE d", "del d"},
-	} {
-		got = nil
-		execute(t, m, step.line)
-		if s := strings.Join(got, ", "); s != step.want {
-			t.Errorf("%s: %s, want %s", step.line, s, step.want)
-		}
-	}
+	})
 }
 
 // TestRandomZset does random things to a few sorted sets, small and big ones, on replicas that hold and restore snapshots.
