@@ -10,7 +10,6 @@ import (
 	"math"
 	"net"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -261,19 +260,6 @@ func TestFsyncLatency(t *testing.T) {
 	if _, err := fsyncLatency(ctx, t.TempDir()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-}
-
-func TestProcessEnds(t *testing.T) {
-	p, err := startProcess("echo", "", filepath.Join(t.TempDir(), "echo"), "sh", "-c", "echo something broke")
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-p.exited
-	if err := p.check(); err == nil || !strings.Contains(err.Error(), "something broke") {
-		t.Errorf("error %v", err)
-	}
-	p.terminate()
-	p.await()
 }
 
 // fakeServer answers each request of a connection by a script: it reads commands and writes what answer returns.

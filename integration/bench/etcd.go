@@ -86,7 +86,7 @@ func (s *system) etcdApplied(want uint64) error {
 			return err
 		}
 		if at, err := strconv.ParseUint(st.Applied, 10, 64); err != nil || at < want {
-			return fmt.Errorf("%s has applied %q of %d", p.name, st.Applied, want)
+			return fmt.Errorf("%s has applied %q of %d", p.Name, st.Applied, want)
 		}
 	}
 	return nil

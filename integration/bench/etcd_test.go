@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 )
 
 func TestParseEtcd(t *testing.T) {
@@ -62,7 +63,7 @@ func member(t *testing.T, texts ...string) *process {
 		}
 	}))
 	t.Cleanup(srv.Close)
-	return &process{name: "member", addr: strings.TrimPrefix(srv.URL, "http://"), exited: make(chan struct{}), cmd: &exec.Cmd{}}
+	return &process{addr: strings.TrimPrefix(srv.URL, "http://"), Process: &child.Process{Name: "member"}}
 }
 
 func status(id, leader, index, applied string) string {

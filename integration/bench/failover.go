@@ -71,13 +71,13 @@ func (f *failoverRun) kill(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	begin := time.Now()
-	leader.kill()
+	leader.Kill()
 	first, err := f.acks.next(ctx, failoverTimeMax, begin, func(a ack) bool { return a.addr != leader.addr })
 	if err != nil {
 		return 0, fmt.Errorf("no write was acknowledged: %w", err)
 	}
-	leader.await()
-	if err := leader.launch(); err != nil {
+	leader.Await()
+	if err := leader.Launch(); err != nil {
 		return 0, err
 	}
 	return first.at.Sub(begin), f.s.awaitReady(ctx)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 )
 
 // What a filling resumes from leaves no key out, wherever it was interrupted.
@@ -61,7 +63,7 @@ func TestFillFollowsTheLeader(t *testing.T) {
 		got++
 		return "+OK\r\n"
 	})
-	s := &system{id: single, procs: []*process{{name: "fake", addr: addr, exited: make(chan struct{})}}}
+	s := &system{id: single, procs: []*process{{addr: addr, Process: &child.Process{Name: "fake"}}}}
 	n, err := fillSystem(t.Context(), s, setKeys(2, 0, 1))
 	if err != nil || n != 2 || got < 1 {
 		t.Errorf("%d interruptions, %d writes, %v", n, got, err)

@@ -206,7 +206,7 @@ func (b *bench) growthPoint(ctx context.Context, g *growthSetup, point int) (*gr
 		if err != nil {
 			return nil, err
 		}
-		mem, err := memoryOf(leader.pid())
+		mem, err := memoryOf(leader.PID())
 		if err != nil {
 			return nil, err
 		}

@@ -10,8 +10,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
+
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 )
 
 func main() {
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	b := &bench{o: o, progress: errOut}
-	root, err := moduleRoot(ctx)
+	root, err := child.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (b *bench) prepare(ctx context.Context, root, disk string) error {
 	if b.o.binary == "" {
 		fmt.Fprintln(b.progress, "building redoubt ...")
 		b.o.binary = filepath.Join(b.work, "redoubt")
-		if err := build(ctx, root, "./cmd/redoubt", b.o.binary); err != nil {
+		if err := child.Build(ctx, root, "./cmd/redoubt", b.o.binary); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func (b *bench) prepare(ctx context.Context, root, disk string) error {
 	}
 	fmt.Fprintln(b.progress, "building the load generator for etcd ...")
 	b.tools.etcdLoad = filepath.Join(b.work, "etcd-load")
-	return build(ctx, filepath.Join(root, "integration", "bench", "etcd"), ".", b.tools.etcdLoad)
+	return child.Build(ctx, filepath.Join(root, "integration", "bench", "etcd"), ".", b.tools.etcdLoad)
 }
 
 func (b *bench) publish(text string, out io.Writer) error {
@@ -171,26 +172,6 @@ func findTools() (tools, error) {
 		t.etcd = p
 	}
 	return t, nil
-}
-
-// moduleRoot is where the module's go.mod is, seen from the current directory.
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	root := strings.TrimSpace(string(out))
-	if err != nil || root == "" {
-		return "", fmt.Errorf("run this inside the module: go list -m: %w", err)
-	}
-	return root, nil
-}
-
-// build compiles a package of the module at root.
-func build(ctx context.Context, root, pkg, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s in %s: %w\n%s", pkg, root, err, out)
-	}
-	return nil
 }
 
 // workDir makes the directory of this run and names its file system; one that lives in memory is refused.

@@ -108,7 +108,7 @@ func (b *bench) memoryOne(ctx context.Context, d dataset, start func() (*system,
 		return nil, err
 	}
 	r := &memoryResult{id: s.id}
-	if r.empty, err = memoryOf(leader.pid()); err != nil {
+	if r.empty, err = memoryOf(leader.PID()); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(b.progress, "%s: %d keys, %s ...\n", s.id, b.o.keys, d.name)
@@ -129,14 +129,14 @@ func (b *bench) memoryOne(ctx context.Context, d dataset, start func() (*system,
 // look notes the memory after the filling and after the rest.
 func (b *bench) look(ctx context.Context, s *system, leader *process, r *memoryResult) error {
 	var err error
-	if r.filled, err = memoryOf(leader.pid()); err != nil {
+	if r.filled, err = memoryOf(leader.PID()); err != nil {
 		return err
 	}
 	for _, p := range s.procs {
 		if p == leader {
 			continue
 		}
-		m, err := memoryOf(p.pid())
+		m, err := memoryOf(p.PID())
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (b *bench) look(ctx context.Context, s *system, leader *process, r *memoryR
 	if _, err := sleep(ctx, max(b.o.rest, time.Nanosecond)); err != nil {
 		return err
 	}
-	if r.rested, err = memoryOf(leader.pid()); err != nil {
+	if r.rested, err = memoryOf(leader.PID()); err != nil {
 		return err
 	}
 	info, err := ask(leader.addr, "INFO", "memory")

@@ -60,8 +60,8 @@ func (b *bench) restart(ctx context.Context, s *system) (*restartResult, error) 
 	}
 	r := &restartResult{id: s.id}
 	for range b.o.rounds {
-		p.terminate()
-		p.await()
+		p.Terminate()
+		p.Await()
 		read, write, err := b.comeBack(ctx, s, p)
 		if err != nil {
 			return nil, err
@@ -71,7 +71,7 @@ func (b *bench) restart(ctx context.Context, s *system) (*restartResult, error) 
 		r.read, r.write = append(r.read, read.Seconds()), append(r.write, write.Seconds())
 	}
 	var err error
-	if r.mem, err = memoryOf(p.pid()); err != nil {
+	if r.mem, err = memoryOf(p.PID()); err != nil {
 		return nil, err
 	}
 	r.disk, err = diskUse(p.data)
@@ -99,7 +99,7 @@ func (s *system) compact(ctx context.Context) error {
 		}
 		for _, field := range []string{"aof_rewrite_in_progress", "aof_rewrite_scheduled"} {
 			if infoField(info.Text(), field) != "0" {
-				return fmt.Errorf("%s is still rewriting its file", p.name)
+				return fmt.Errorf("%s is still rewriting its file", p.Name)
 			}
 		}
 		return nil
@@ -109,7 +109,7 @@ func (s *system) compact(ctx context.Context) error {
 // comeBack starts the process again and waits until it answers with all its data, and until it takes a write.
 func (b *bench) comeBack(ctx context.Context, s *system, p *process) (read, write time.Duration, err error) {
 	begin := time.Now()
-	if err := p.launch(); err != nil {
+	if err := p.Launch(); err != nil {
 		return 0, 0, err
 	}
 	if err := s.poll(ctx, restartTimeMax, restartPoll, func() error { return b.allThere(p.addr) }); err != nil {

@@ -237,7 +237,7 @@ func requestsFor(rate float64, limit time.Duration, sh shape) int {
 func (s *system) configure(name, value string) error {
 	for _, p := range s.procs {
 		if _, err := ask(p.addr, "CONFIG", "SET", name, value); err != nil {
-			return fmt.Errorf("%s: CONFIG SET %s: %w", p.name, name, err)
+			return fmt.Errorf("%s: CONFIG SET %s: %w", p.Name, name, err)
 		}
 	}
 	return nil
@@ -265,13 +265,13 @@ func (s *system) metered(leader *process, load func() (sample, error)) (sample, 
 
 // cpu is what each process has used so far, the leader's first.
 func (s *system) cpu(leader *process) ([]time.Duration, error) {
-	own, err := cpuTime(leader.pid())
+	own, err := cpuTime(leader.PID())
 	out := []time.Duration{own}
 	for _, p := range s.procs {
 		if p == leader || err != nil {
 			continue
 		}
-		own, err = cpuTime(p.pid())
+		own, err = cpuTime(p.PID())
 		out = append(out, own)
 	}
 	return out, err

@@ -131,7 +131,7 @@ func (b *bench) snapshotSample(ctx context.Context, s *system, k snapshotKind, p
 func (s *system) save(ctx context.Context, who ...*process) error {
 	for _, p := range who {
 		if _, err := ask(p.addr, "BGSAVE"); err != nil {
-			return fmt.Errorf("snapshot of %s: %w", p.name, err)
+			return fmt.Errorf("snapshot of %s: %w", p.Name, err)
 		}
 	}
 	return s.poll(ctx, snapshotTimeMax, savePoll, func() error {
@@ -141,10 +141,10 @@ func (s *system) save(ctx context.Context, who ...*process) error {
 				return err
 			}
 			if infoField(info.Text(), "rdb_bgsave_in_progress") != "0" {
-				return fmt.Errorf("%s is still taking its snapshot", p.name)
+				return fmt.Errorf("%s is still taking its snapshot", p.Name)
 			}
 			if state := infoField(info.Text(), "rdb_last_bgsave_status"); state != "ok" {
-				return fmt.Errorf("the snapshot of %s ended with %q", p.name, state)
+				return fmt.Errorf("the snapshot of %s ended with %q", p.Name, state)
 			}
 		}
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
@@ -39,11 +40,17 @@ type system struct {
 	procs []*process
 }
 
+// process is a server of a system.
+type process struct {
+	addr, data string // where it answers, and the directory of its data
+	*child.Process
+}
+
 // start starts a process of the system. data is its directory; its log stands beside that.
 func (s *system) start(name, addr, data, program string, args ...string) error {
-	p, err := startProcess(name, addr, data, program, args...)
+	p, err := child.Start(name, data+".log", program, args...)
 	if err == nil {
-		s.procs = append(s.procs, p)
+		s.procs = append(s.procs, &process{addr, data, p})
 	}
 	return err
 }
@@ -64,12 +71,12 @@ func stopAll(systems ...*system) {
 	systems = slices.DeleteFunc(slices.Clone(systems), func(s *system) bool { return s == nil })
 	for _, s := range systems {
 		for _, p := range s.procs {
-			p.terminate()
+			p.Terminate()
 		}
 	}
 	for _, s := range systems {
 		for _, p := range s.procs {
-			p.await()
+			p.Await()
 		}
 	}
 }
@@ -135,7 +142,7 @@ func infoField(info, name string) string {
 // check returns an error if a process of the system has ended.
 func (s *system) check() error {
 	for _, p := range s.procs {
-		if err := p.check(); err != nil {
+		if err := p.Check(); err != nil {
 			return err
 		}
 	}

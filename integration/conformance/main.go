@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
+
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 )
 
 func main() {
@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	root, err := moduleRoot(ctx)
+	root, err := child.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func compare(ctx context.Context, o options, s *suite, work, root string, base b
 	if binary == "" {
 		fmt.Fprintln(progress, "building redoubt ...")
 		binary = filepath.Join(work, "redoubt")
-		if err := build(ctx, root, binary); err != nil {
+		if err := child.Build(ctx, root, "./cmd/redoubt", binary); err != nil {
 			return err
 		}
 		defer os.Remove(binary)
@@ -112,23 +112,4 @@ func compare(ctx context.Context, o options, s *suite, work, root string, base b
 		}
 	}
 	return rep.judge(o.floor)
-}
-
-// moduleRoot is where the module's go.mod is, seen from the current directory.
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	root := strings.TrimSpace(string(out))
-	if err != nil || root == "" {
-		return "", fmt.Errorf("run this inside the module: go list -m: %w", err)
-	}
-	return root, nil
-}
-
-func build(ctx context.Context, root, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, "./cmd/redoubt")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
 }

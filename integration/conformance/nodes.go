@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redoubtdb/redoubt/integration/internal/child"
 	"github.com/redoubtdb/redoubt/internal/respclient"
 )
 
@@ -41,7 +42,7 @@ type cluster struct {
 
 type node struct {
 	id, addr string
-	*process
+	*child.Process
 }
 
 func (c *cluster) start(ctx context.Context) error {
@@ -59,7 +60,7 @@ func (c *cluster) start(ctx context.Context) error {
 			args = append(args, "--join", at(0))
 		}
 		log := filepath.Join(c.dir, fmt.Sprintf("start%d-%s.log", c.starts, id))
-		p, err := startProcess(id, log, c.binary, slices.Concat(args, debugFlags, nodeFlags, c.flags)...)
+		p, err := child.Start(id, log, c.binary, slices.Concat(args, debugFlags, nodeFlags, c.flags)...)
 		if err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func (c *cluster) addr(ctx context.Context) (addr string, err error) {
 // ended is a fault if a node's process has ended.
 func (c *cluster) ended() error {
 	for _, n := range c.nodes {
-		if err := n.check(); err != nil {
+		if err := n.Check(); err != nil {
 			return fmt.Errorf("%w: %w", errFault, err)
 		}
 	}
@@ -150,7 +151,8 @@ func (c *cluster) check(ctx context.Context) error {
 // stop ends the nodes. Their logs stay, their data go.
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
-		n.stop()
+		n.Kill()
+		n.Await()
 	}
 	c.nodes = nil
 	_ = os.RemoveAll(filepath.Join(c.dir, "data"))
