@@ -57,3 +57,25 @@ func (tx *Tx) waitedFor(keys [][]byte, k kind) [][]byte {
 	}
 	return keys
 }
+
+// popFirstOrWait executes BLPOP and its like: pop replies with what it takes from the first of the keys that has something.
+func popFirstOrWait[T collection](
+	tx *Tx, c *command.Call, k kind, r command.Reply, pop func(key []byte, it *item, from T),
+) {
+	last := len(c.Args) - 1
+	if !checkTimeout(c.Args[last], r) {
+		return
+	}
+	keys := c.Args[1:last]
+	for _, key := range tx.waitedFor(keys, k) {
+		it, from, ok := find[T](tx, key, r)
+		if !ok {
+			return
+		}
+		if it != nil {
+			pop(key, it, from)
+			return
+		}
+	}
+	tx.wait(c, keys, r, r.NullArray)
+}

@@ -86,21 +86,28 @@ func hexpireGeneric(tx *Tx, c *command.Call, r command.Reply, base, unit int64) 
 	if !ok {
 		return
 	}
+	if h, changed := tx.changeFields(h, fields, r, func(h *hash, field []byte) int { return h.limit(tx, field, at, o) }); changed {
+		tx.keepLimited(c.Args[1], it, h, at)
+	}
+}
+
+// changeFields replies for each field what change returns, and that it is absent where there is no hash. It returns the hash
+// that change got, and whether a deadline was changed.
+func (tx *Tx) changeFields(h *hash, fields [][]byte, r command.Reply, change func(h *hash, field []byte) (code int)) (
+	mine *hash, changed bool,
+) {
 	r.Array(len(fields))
 	if h == nil {
 		replyAbsent(len(fields), r)
-		return
+		return nil, false
 	}
 	h = own(tx, h, newHash)
-	changed := false
 	for _, field := range fields {
-		code := h.limit(tx, field, at, o)
+		code := change(h, field)
 		changed = changed || code > fieldRefused
 		r.Int(int64(code))
 	}
-	if changed {
-		tx.keepLimited(c.Args[1], it, h, at)
-	}
+	return h, changed
 }
 
 // fieldDeadlineArg reads a deadline of fields: base + arg*unit milliseconds since 1970. ok is false where an error was replied.
@@ -161,19 +168,7 @@ func hpersist(tx *Tx, c *command.Call, r command.Reply) {
 	if !ok {
 		return
 	}
-	r.Array(len(fields))
-	if h == nil {
-		replyAbsent(len(fields), r)
-		return
-	}
-	h = own(tx, h, newHash)
-	changed := false
-	for _, field := range fields {
-		code := h.unlimit(tx, field)
-		changed = changed || code == fieldDone
-		r.Int(int64(code))
-	}
-	if changed {
+	if h, changed := tx.changeFields(h, fields, r, func(h *hash, field []byte) int { return h.unlimit(tx, field) }); changed {
 		tx.keep(c.Args[1], it, h)
 		tx.event(command.EventHash, "hpersist", c.Args[1])
 	}

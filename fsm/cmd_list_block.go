@@ -37,25 +37,11 @@ func blockingPopSpec(name string, e quicklist.End, summary string) cmd {
 
 func blockingPop(e quicklist.End) Executor {
 	return func(tx *Tx, c *command.Call, r command.Reply) {
-		last := len(c.Args) - 1
-		if !checkTimeout(c.Args[last], r) {
-			return
-		}
-		keys := c.Args[1:last]
-		for _, key := range tx.waitedFor(keys, kindList) {
-			it, l, ok := find[*list](tx, key, r)
-			if !ok {
-				return
-			}
-			if l == nil {
-				continue
-			}
+		popFirstOrWait(tx, c, kindList, r, func(key []byte, it *item, l *list) {
 			r.Array(2)
 			r.Bulk(key)
 			tx.popList(key, it, l, e, 1, r)
-			return
-		}
-		tx.wait(c, keys, r, r.NullArray)
+		})
 	}
 }
 

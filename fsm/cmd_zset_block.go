@@ -27,27 +27,13 @@ func blockingZpopSpec(name string, highest bool, summary string) cmd {
 
 func blockingZpop(highest bool) Executor {
 	return func(tx *Tx, c *command.Call, r command.Reply) {
-		last := len(c.Args) - 1
-		if !checkTimeout(c.Args[last], r) {
-			return
-		}
-		keys := c.Args[1:last]
-		for _, key := range tx.waitedFor(keys, kindZset) {
-			it, z, ok := find[*zset](tx, key, r)
-			if !ok {
-				return
-			}
-			if z == nil {
-				continue
-			}
+		popFirstOrWait(tx, c, kindZset, r, func(key []byte, it *item, z *zset) {
 			popped := tx.popEnd(key, it, z, 1, highest)
 			r.Array(3)
 			r.Bulk(key)
 			r.BulkString(popped[0].Member)
 			r.Double(popped[0].Score)
-			return
-		}
-		tx.wait(c, keys, r, r.NullArray)
+		})
 	}
 }
 

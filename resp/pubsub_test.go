@@ -226,26 +226,33 @@ func TestPublishOnAFollower(t *testing.T) {
 	})
 }
 
+// speak publishes without a pause until the function that it returns is called.
+func speak(p *respclient.Conn, channel string) (end func()) {
+	stop := make(chan struct{})
+	var speaker sync.WaitGroup
+	speaker.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = p.Do("PUBLISH", channel, "x")
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		speaker.Wait()
+	}
+}
+
 // TestProtocolChangesAmongPushes: what was published before HELLO is in the old protocol, what follows in the new one.
 func TestProtocolChangesAmongPushes(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *resptest.Server) {
 		c, p := s.Dial(t), s.Dial(t)
 		text(t, c, "HELLO", "3")
 		subscribe(t, c, "SUBSCRIBE", "ch")
-		stop := make(chan struct{})
-		var speaker sync.WaitGroup
-		speaker.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					_, _ = p.Do("PUBLISH", "ch", "x")
-				}
-			}
-		})
-		defer speaker.Wait()
-		defer close(stop)
+		defer speak(p, "ch")()
 		proto := respclient.Push
 		for range 50 {
 			if err := c.SendRaw([]byte("RESET\r\nHELLO 3\r\nSUBSCRIBE ch\r\nHELLO 2\r\nPING\r\n")); err != nil {
@@ -286,20 +293,7 @@ func firstOf(v respclient.Value) string {
 func TestUnsubscribedHearsNothing(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *resptest.Server) {
 		c, p := s.Dial(t), s.Dial(t)
-		stop := make(chan struct{})
-		var speaker sync.WaitGroup
-		speaker.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					_, _ = p.Do("PUBLISH", "ch", "x")
-				}
-			}
-		})
-		defer speaker.Wait()
-		defer close(stop)
+		defer speak(p, "ch")()
 		for range 100 {
 			subscribe(t, c, "SUBSCRIBE", "ch")
 			received(t, c)
